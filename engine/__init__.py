@@ -1,0 +1,1 @@
+"""Values, rules, exact search and storage of listed hashes; no protobuf, network or config."""

@@ -1,0 +1,239 @@
+"""Entries and listed items, one by one and as columns, and the digest of a list."""
+
+import hashlib
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, NewType
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import InvalidInputError
+from engine.hashes import SPECS, HashType, Item
+from engine.policy import BankId
+
+EntryId = NewType("EntryId", int)
+ItemId = NewType("ItemId", int)
+
+MAX_SEVERITY: Final = 9
+MAX_LABEL_BYTES: Final = 1_000
+_DIGEST_MODULUS: Final = 1 << 256
+_ENTRY_HEADER: Final = struct.Struct(">QQHB")  # entry id, item id, bank id, hash type
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What the unit wrote of a listed item.
+
+    Attributes:
+        category: what kind of material, in the unit's words.
+        severity: 0 (not said) to 9.
+        source: where the listing comes from.
+        reference: the unit's own reference.
+
+    Raises:
+        InvalidInputError: severity or a length is out of range.
+    """
+
+    category: str = ""
+    severity: int = 0
+    source: str = ""
+    reference: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.severity <= MAX_SEVERITY:
+            raise InvalidInputError("severity", f"want 0 to {MAX_SEVERITY}")
+        for name in ("category", "source", "reference"):
+            if len(getattr(self, name).encode()) > MAX_LABEL_BYTES:
+                raise InvalidInputError(name, f"over {MAX_LABEL_BYTES} bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """An item to be listed."""
+
+    item: Item
+    labels: Labels = Labels()
+
+
+@dataclass(frozen=True, slots=True)
+class ListedItem:
+    """An item as a bank lists it.
+
+    Its hashes are entries with consecutive ids, and its own id is that of the first:
+    hash number i of the item is entry `item_id + i`.
+    """
+
+    item_id: ItemId
+    bank_id: BankId
+    item: Item
+    labels: Labels
+
+    @property
+    def end_id(self) -> EntryId:
+        """One past the id of its last entry."""
+        return EntryId(self.item_id + len(self.item.hashes))
+
+
+@dataclass(frozen=True, slots=True)
+class IdRange:
+    """The entry ids from `first` up to but not including `end`."""
+
+    first: EntryId
+    end: EntryId
+
+
+def merge_ranges(ranges: Iterable[IdRange]) -> tuple[IdRange, ...]:
+    """Sorts ranges that do not overlap and joins those that touch."""
+    merged: list[IdRange] = []
+    for part in sorted(ranges, key=lambda r: r.first):
+        if merged and merged[-1].end == part.first:
+            merged[-1] = IdRange(merged[-1].first, part.end)
+        else:
+            merged.append(part)
+    return tuple(merged)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Entries of one hash type, row by row, in ascending order of entry id.
+
+    Attributes:
+        values: uint8, shape (n, size_bytes).
+        entry_ids: uint64, shape (n,), ascending.
+        item_ids: uint64, shape (n,).
+        bank_ids: uint16, shape (n,).
+    """
+
+    values: npt.NDArray[np.uint8]
+    entry_ids: npt.NDArray[np.uint64]
+    item_ids: npt.NDArray[np.uint64]
+    bank_ids: npt.NDArray[np.uint16]
+
+    def __len__(self) -> int:
+        return len(self.entry_ids)
+
+    @classmethod
+    def empty(cls, hash_type: HashType) -> "Columns":
+        """No entries."""
+        return ColumnsBuilder(hash_type).build()
+
+    def select(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Columns":
+        """The entries at `rows` (a mask, or row numbers in ascending order)."""
+        return Columns(
+            self.values[rows], self.entry_ids[rows], self.item_ids[rows], self.bank_ids[rows]
+        )
+
+    def concat(self, other: "Columns") -> "Columns":
+        """These entries and then the other's, whose ids are all larger."""
+        return Columns(
+            np.concatenate([self.values, other.values]),
+            np.concatenate([self.entry_ids, other.entry_ids]),
+            np.concatenate([self.item_ids, other.item_ids]),
+            np.concatenate([self.bank_ids, other.bank_ids]),
+        )
+
+    def rows_in(self, ranges: Iterable[IdRange]) -> npt.NDArray[np.int64]:
+        """The numbers of the rows whose entry id lies in one of the sorted ranges."""
+        bounds = np.array([(r.first, r.end) for r in ranges], np.uint64).reshape(-1, 2)
+        firsts = np.searchsorted(self.entry_ids, bounds[:, 0])
+        ends = np.searchsorted(self.entry_ids, bounds[:, 1])
+        parts = [np.arange(a, b) for a, b in zip(firsts, ends, strict=True) if a < b]
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+    def digest_sum(self, hash_type: HashType) -> int:
+        """The sum mod 2^256 of the digests of these entries."""
+        value_bytes = self.values.tobytes()
+        size = SPECS[hash_type].size_bytes
+        total = 0
+        for row, (entry, item, bank) in enumerate(
+            zip(
+                self.entry_ids.tolist(), self.item_ids.tolist(), self.bank_ids.tolist(), strict=True
+            )
+        ):
+            start = row * size
+            total += entry_digest(entry, item, bank, hash_type, value_bytes[start : start + size])
+        return total % _DIGEST_MODULUS
+
+
+class ColumnsBuilder:
+    """Collects entries of one hash type, in ascending order of entry id."""
+
+    def __init__(self, hash_type: HashType) -> None:
+        self._size_bytes = SPECS[hash_type].size_bytes
+        self._values = bytearray()
+        self._entry_ids: list[int] = []
+        self._item_ids: list[int] = []
+        self._bank_ids: list[int] = []
+
+    def add(self, entry_id: int, item_id: int, bank_id: int, value: bytes) -> None:
+        """Adds one entry."""
+        self._values += value
+        self._entry_ids.append(entry_id)
+        self._item_ids.append(item_id)
+        self._bank_ids.append(bank_id)
+
+    def build(self) -> Columns:
+        """The entries added so far."""
+        return Columns(
+            np.frombuffer(bytes(self._values), np.uint8).reshape(-1, self._size_bytes),
+            np.array(self._entry_ids, np.uint64),
+            np.array(self._item_ids, np.uint64),
+            np.array(self._bank_ids, np.uint16),
+        )
+
+
+def columns_of(items: Iterable[ListedItem]) -> Mapping[HashType, Columns]:
+    """Every entry of `items` (ascending by id), one set of columns for each hash type."""
+    builders = {hash_type: ColumnsBuilder(hash_type) for hash_type in HashType}
+    for listed in items:
+        for index, hash_ in enumerate(listed.item.hashes):
+            builders[hash_.type].add(
+                listed.item_id + index, listed.item_id, listed.bank_id, hash_.value
+            )
+    return {hash_type: builder.build() for hash_type, builder in builders.items()}
+
+
+def entry_digest(entry_id: int, item_id: int, bank_id: int, hash_type: int, value: bytes) -> int:
+    """SHA-256 of one entry, as a number: id, item, bank, type and value, big-endian."""
+    encoded = _ENTRY_HEADER.pack(entry_id, item_id, bank_id, hash_type) + value
+    return int.from_bytes(hashlib.sha256(encoded).digest())
+
+
+def item_digests(listed: ListedItem) -> Iterator[int]:
+    """The digest of each entry of an item."""
+    for index, hash_ in enumerate(listed.item.hashes):
+        yield entry_digest(
+            listed.item_id + index, listed.item_id, listed.bank_id, hash_.type, hash_.value
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A position in the log, with what the list held there.
+
+    Attributes:
+        sequence: changes so far; 0 is the empty list.
+        entry_count: hashes listed.
+        digest: the sum mod 2^256 of the entries' digests.
+    """
+
+    sequence: int
+    entry_count: int
+    digest: int
+
+    def plus(self, *, entries: int, digest_sum: int) -> "Checkpoint":
+        """The next checkpoint, after entries were added (or, negative, removed)."""
+        return Checkpoint(
+            self.sequence + 1,
+            self.entry_count + entries,
+            (self.digest + digest_sum) % _DIGEST_MODULUS,
+        )
+
+    def digest_bytes(self) -> bytes:
+        """The digest as 32 bytes, big-endian."""
+        return self.digest.to_bytes(32)
+
+
+EMPTY_CHECKPOINT: Final = Checkpoint(0, 0, 0)

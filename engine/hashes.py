@@ -1,0 +1,157 @@
+"""Hashes and items: what a client sends and what a bank lists.
+
+Hash types and media types carry the numbers of `firstseen.v1`, so that stores,
+wires and logs agree. Nothing here hashes media, and nothing here knows banks.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from types import MappingProxyType
+from typing import Final
+
+from engine.errors import InvalidInputError
+
+MAX_QUALITY: Final = 100  # PDQ's own scale, Meta's reference implementation
+MAX_FRAME_OFFSET_MS: Final = 7 * 24 * 3600 * 1000  # a week: longer than any clip that is shared
+MAX_PAGE_INDEX: Final = 999_999
+
+
+class HashType(IntEnum):
+    """What kind of hash a value is; numbers as in `firstseen.v1.HashType`."""
+
+    PDQ = 1
+    SHA256 = 2
+    MD5 = 3
+
+
+class MediaType(IntEnum):
+    """What kind of content an item is; numbers as in `firstseen.v1.MediaType`."""
+
+    IMAGE = 1
+    VIDEO = 2
+    DOCUMENT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class HashSpec:
+    """What holds for every hash of a type.
+
+    Attributes:
+        size_bytes: bytes in a value.
+        perceptual: compared by Hamming distance and carries a quality; else by equality.
+        max_distance_bits: the largest limit a bank may set.
+        default_distance_bits: the limit of a bank that sets none.
+        default_min_quality: the quality limit of a bank that sets none.
+    """
+
+    size_bytes: int
+    perceptual: bool = False
+    max_distance_bits: int = 0
+    default_distance_bits: int = 0
+    default_min_quality: int = 0
+
+    @property
+    def size_bits(self) -> int:
+        """Bits in a value."""
+        return self.size_bytes * 8
+
+
+# PDQ: 31 of 256 bits and quality 50 are Meta's published defaults (ThreatExchange, pdq/README).
+# Unrelated photographs are never nearer than 86 bits in 431,056 pairs, so 64 leaves
+# no room for a bank that matches everything.
+SPECS: Final[Mapping[HashType, HashSpec]] = MappingProxyType(
+    {
+        HashType.PDQ: HashSpec(
+            32,
+            perceptual=True,
+            max_distance_bits=64,
+            default_distance_bits=31,
+            default_min_quality=50,
+        ),
+        HashType.SHA256: HashSpec(32),
+        HashType.MD5: HashSpec(16),
+    }
+)
+
+# What can be judged for each media type. A single frame or page does not make a
+# video or a document known, so those are judged by the hash of the whole file.
+JUDGED_TYPES: Final[Mapping[MediaType, frozenset[HashType]]] = MappingProxyType(
+    {
+        MediaType.IMAGE: frozenset({HashType.PDQ, HashType.SHA256, HashType.MD5}),
+        MediaType.VIDEO: frozenset({HashType.SHA256, HashType.MD5}),
+        MediaType.DOCUMENT: frozenset({HashType.SHA256, HashType.MD5}),
+    }
+)
+
+
+class HashValue(bytes):
+    """The bytes of a hash; its text form never shows them."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<hash of {len(self)} bytes>"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, slots=True)
+class Hash:
+    """One hash of an item.
+
+    Attributes:
+        type: what kind of hash.
+        value: its bytes, as many as the type has.
+        quality: 0 to 100 for a perceptual hash, None when it is not known.
+        frame_offset_ms: where in a video it was taken.
+        page_index: where in a document it was taken, from 0.
+
+    Raises:
+        InvalidInputError: the fields do not fit the type.
+    """
+
+    type: HashType
+    value: HashValue
+    quality: int | None = None
+    frame_offset_ms: int | None = None
+    page_index: int | None = None
+
+    def __post_init__(self) -> None:
+        spec = SPECS[self.type]
+        if len(self.value) != spec.size_bytes:
+            raise InvalidInputError("value", f"{len(self.value)} bytes, want {spec.size_bytes}")
+        if self.quality is not None:
+            if not spec.perceptual:
+                raise InvalidInputError("quality", f"{self.type.name} has none")
+            if not 0 <= self.quality <= MAX_QUALITY:
+                raise InvalidInputError("quality", f"want 0 to {MAX_QUALITY}")
+        if self.frame_offset_ms is not None or self.page_index is not None:
+            self._check_position()
+
+    def _check_position(self) -> None:
+        if self.frame_offset_ms is not None and self.page_index is not None:
+            raise InvalidInputError("page_index", "a hash is of a frame or of a page, not both")
+        if (
+            self.frame_offset_ms is not None
+            and not 0 <= self.frame_offset_ms <= MAX_FRAME_OFFSET_MS
+        ):
+            raise InvalidInputError("frame_offset_ms", f"want 0 to {MAX_FRAME_OFFSET_MS}")
+        if self.page_index is not None and not 0 <= self.page_index <= MAX_PAGE_INDEX:
+            raise InvalidInputError("page_index", f"want 0 to {MAX_PAGE_INDEX}")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One piece of content, known only by its hashes.
+
+    Raises:
+        InvalidInputError: there is no hash.
+    """
+
+    media_type: MediaType
+    hashes: tuple[Hash, ...]
+
+    def __post_init__(self) -> None:
+        if not self.hashes:
+            raise InvalidInputError("hashes", "empty, want at least one")
