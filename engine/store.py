@@ -13,7 +13,6 @@ from typing import Protocol
 from engine.entries import (
     Checkpoint,
     Columns,
-    EntryId,
     IdRange,
     ItemId,
     ListedItem,
@@ -122,7 +121,8 @@ class StoreReader(Protocol):
         """The whole list at the head.
 
         Raises:
-            CorruptError: it does not agree with its own count or digest.
+            CorruptError: a record is damaged. (Whether the whole agrees with its count
+                and digest is seen by whoever builds on it.)
         """
 
     def delta(self, base: Checkpoint) -> Delta:

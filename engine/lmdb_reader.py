@@ -1,0 +1,261 @@
+"""Reading the store on LMDB, beside its writer.
+
+Tables (see `lmdb_env.Table`):
+
+    meta    b"store" -> id and birth, b"head" -> Head
+    log     sequence u64 -> LogRecord
+    banks   bank id u16 -> Bank
+    items   item id u64 (that of its first entry) -> item with its hashes and labels
+    values  bank id u16, hash type u8, value -> entry ids u64, sorted (the reverse map)
+
+The reverse map answers "is this listed already" and "which item lists this value";
+searching by distance is the snapshot's business.
+"""
+
+import struct
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from engine import records
+from engine.entries import (
+    EMPTY_CHECKPOINT,
+    Checkpoint,
+    Columns,
+    ColumnsBuilder,
+    EntryId,
+    IdRange,
+    ItemId,
+    ListedItem,
+    merge_ranges,
+)
+from engine.errors import CorruptError, LogTruncatedError
+from engine.hashes import Hash, HashType, HashValue
+from engine.lmdb_env import FORMAT_VERSION, Environment, Table, Transaction
+from engine.policy import Bank, BankId
+from engine.records import Head
+from engine.store import Contents, Delta, LogRecord
+
+STORE_KEY: Final = b"store"
+HEAD_KEY: Final = b"head"
+BIRTH: Final = struct.Struct(">16sQ")  # store id, created
+U16: Final = struct.Struct(">H")
+U64: Final = struct.Struct(">Q")
+VALUE_KEY: Final = struct.Struct(">HB")
+
+
+def entries_with(txn: Transaction, key: bytes) -> list[EntryId]:
+    """The entries under a key of the reverse map."""
+    return [EntryId(U64.unpack(stored)[0]) for stored in txn.duplicates(Table.VALUES, key)]
+
+
+def item_of(txn: Transaction, entry_id: EntryId) -> ItemId:
+    """The item an entry belongs to: the last one that begins at or before it.
+
+    Raises:
+        CorruptError: there is none.
+    """
+    key = txn.floor_key(Table.ITEMS, U64.pack(entry_id))
+    if key is None:
+        raise CorruptError(f"entry {entry_id}: belongs to no item")
+    return ItemId(U64.unpack(key)[0])
+
+
+def value_key(bank_id: int, hash_: Hash) -> bytes:
+    """The key of a hash in the reverse map."""
+    return VALUE_KEY.pack(bank_id, hash_.type) + hash_.value
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStat:
+    """How large a store is.
+
+    Attributes:
+        store_id: made with the store, kept by its backups.
+        created_unix_ms: when it was made.
+        format_version: of the store as a whole.
+        used_bytes: of `map_size_bytes`, what is in use.
+        map_size_bytes: the most it can grow to.
+        items_by_bank: listed items of each bank.
+        entries_by_type: listed hashes of each type.
+    """
+
+    store_id: str
+    created_unix_ms: int
+    format_version: int
+    used_bytes: int
+    map_size_bytes: int
+    items_by_bank: Mapping[BankId, int]
+    entries_by_type: Mapping[HashType, int]
+
+
+class LmdbReader:
+    """A store opened for reading; see `engine.store.StoreReader`."""
+
+    _readonly = True
+
+    def __init__(self, path: Path) -> None:
+        """Opens the store.
+
+        Raises:
+            StoreUnusableError: there is none, it is locked, or of a newer format.
+            CorruptError: it is damaged.
+        """
+        self._path = path
+        self._env = Environment(path, readonly=self._readonly)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """See `StoreReader.close`."""
+        self._env.close()
+
+    @property
+    def environment(self) -> Environment:
+        """The file beneath, for checking it."""
+        return self._env
+
+    def is_replaced(self) -> bool:
+        """Whether the folder now holds another file than the one opened (a restored backup)."""
+        return self._env.is_replaced()
+
+    def _head(self, txn: Transaction) -> Head:
+        stored = txn.get(Table.META, HEAD_KEY)
+        if stored is None:
+            raise CorruptError(f"{self._path}: the store has no head")
+        return records.decode_head(stored)
+
+    def head(self) -> Checkpoint:
+        """See `StoreReader.head`."""
+        with self._env.read() as txn:
+            return self._head(txn).checkpoint
+
+    def banks(self) -> tuple[Bank, ...]:
+        """See `StoreReader.banks`."""
+        with self._env.read() as txn:
+            return self._banks(txn)
+
+    def _banks(self, txn: Transaction) -> tuple[Bank, ...]:
+        return tuple(
+            records.decode_bank(BankId(U16.unpack(key)[0]), record)
+            for key, record in txn.scan(Table.BANKS)
+        )
+
+    def contents(self) -> Contents:
+        """See `StoreReader.contents`."""
+        with self._env.read() as txn:
+            head = self._head(txn)
+            everything = IdRange(EntryId(0), head.next_entry_id)
+            columns = self._columns(txn, [everything])
+            return Contents(head.checkpoint, self._banks(txn), columns)
+
+    def _columns(self, txn: Transaction, ranges: Sequence[IdRange]) -> Mapping[HashType, Columns]:
+        builders = {int(hash_type): ColumnsBuilder(hash_type) for hash_type in HashType}
+        for part in ranges:
+            for key, record in txn.scan(Table.ITEMS, U64.pack(part.first)):
+                item_id = int.from_bytes(key)
+                if item_id >= part.end:
+                    break
+                bank_id, entries = records.decode_entries(record, f"item {item_id}")
+                for entry_id, (hash_type, value) in enumerate(entries, item_id):
+                    builders[hash_type].add(entry_id, item_id, bank_id, value)
+        return {HashType(number): builder.build() for number, builder in builders.items()}
+
+    def delta(self, base: Checkpoint) -> Delta:
+        """See `StoreReader.delta`."""
+        with self._env.read() as txn:
+            head = self._head(txn).checkpoint
+            if not self._leads_on(txn, base, head):
+                raise LogTruncatedError(f"the log does not lead on from sequence {base.sequence}")
+            added: list[IdRange] = []
+            removed: list[IdRange] = []
+            for record in self._log_after(txn, base.sequence):
+                if record.added.first < record.added.end:
+                    added.append(record.added)
+                removed.extend(record.removed)
+            columns = self._columns(txn, merge_ranges(added))
+            return Delta(base, head, self._banks(txn), merge_ranges(removed), columns)
+
+    def _leads_on(self, txn: Transaction, base: Checkpoint, head: Checkpoint) -> bool:
+        if base.sequence > head.sequence:
+            return False
+        if base.sequence == 0:
+            return base == EMPTY_CHECKPOINT
+        stored = txn.get(Table.LOG, U64.pack(base.sequence))
+        if stored is None:
+            return False
+        return records.decode_change(base.sequence, stored).checkpoint == base
+
+    def _log_after(self, txn: Transaction, sequence: int) -> Iterator[LogRecord]:
+        rows = txn.scan(Table.LOG, U64.pack(sequence + 1))
+        for expected, (key, record) in enumerate(rows, sequence + 1):
+            if U64.unpack(key)[0] != expected:
+                raise CorruptError(f"log record {expected}: missing")
+            yield records.decode_change(expected, record)
+
+    def items(self, item_ids: Sequence[ItemId]) -> Mapping[ItemId, ListedItem]:
+        """See `StoreReader.items`."""
+        found = {}
+        with self._env.read() as txn:
+            for item_id in item_ids:
+                record = txn.get(Table.ITEMS, U64.pack(item_id))
+                if record is not None:
+                    found[item_id] = records.decode_item(item_id, record)
+        return found
+
+    def iter_items(self, bank_id: BankId | None = None) -> Iterator[ListedItem]:
+        """See `StoreReader.iter_items`."""
+        with self._env.read() as txn:
+            for key, record in txn.scan(Table.ITEMS):
+                listed = records.decode_item(ItemId(U64.unpack(key)[0]), record)
+                if bank_id is None or listed.bank_id == bank_id:
+                    yield listed
+
+    def iter_log(self) -> Iterator[LogRecord]:
+        """See `StoreReader.iter_log`."""
+        with self._env.read() as txn:
+            yield from self._log_after(txn, 0)
+
+    def find(
+        self, hash_type: HashType, value: HashValue, bank_id: BankId | None = None
+    ) -> tuple[ItemId, ...]:
+        """See `StoreReader.find`."""
+        hash_ = Hash(hash_type, value)
+        with self._env.read() as txn:
+            banks = [b.bank_id for b in self._banks(txn)] if bank_id is None else [bank_id]
+            found = [
+                item_of(txn, entry_id)
+                for bank in banks
+                for entry_id in entries_with(txn, value_key(bank, hash_))
+            ]
+        return tuple(dict.fromkeys(found))
+
+    def stat(self) -> StoreStat:
+        """How large the store is; reads every item."""
+        items_by_bank: dict[BankId, int] = {}
+        entries_by_type = dict.fromkeys(HashType, 0)
+        with self._env.read() as txn:
+            for key, record in txn.scan(Table.ITEMS):
+                bank_id, entries = records.decode_entries(record, f"item {U64.unpack(key)[0]}")
+                items_by_bank[BankId(bank_id)] = items_by_bank.get(BankId(bank_id), 0) + 1
+                for hash_type, _ in entries:
+                    entries_by_type[HashType(hash_type)] += 1
+            birth = txn.get(Table.META, STORE_KEY)
+        if birth is None or len(birth) != BIRTH.size:
+            raise CorruptError(f"{self._path}: the store has no id")
+        store_id, created = BIRTH.unpack(birth)
+        return StoreStat(
+            str(uuid.UUID(bytes=store_id)),
+            created,
+            FORMAT_VERSION,
+            self._env.used_bytes,
+            self._env.map_size_bytes,
+            items_by_bank,
+            entries_by_type,
+        )

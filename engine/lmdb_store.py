@@ -1,0 +1,299 @@
+"""Changing the store on LMDB: every change is one transaction and one record of the log.
+
+How it is laid out is told in `lmdb_reader`.
+"""
+
+import fcntl
+import os
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from engine import records
+from engine.clock import Clock, SystemClock
+from engine.entries import (
+    EMPTY_CHECKPOINT,
+    Checkpoint,
+    EntryId,
+    IdRange,
+    ItemId,
+    ListedItem,
+    NewItem,
+    entry_digest,
+    item_digests,
+    merge_ranges,
+)
+from engine.errors import InvalidInputError, StoreUnusableError, WriterBusyError
+from engine.hashes import SPECS, Hash, Item
+from engine.lmdb_env import Environment, Table, Transaction
+from engine.lmdb_reader import (
+    BIRTH,
+    HEAD_KEY,
+    STORE_KEY,
+    U16,
+    U64,
+    LmdbReader,
+    StoreStat,
+    entries_with,
+    item_of,
+    value_key,
+)
+from engine.policy import MAX_BANK_ID, Bank, BankId, BankPolicy
+from engine.records import Head
+from engine.store import ChangeKind, LoadResult, LogRecord, RemoveResult
+
+__all__ = ["DEFAULT_MAP_SIZE_BYTES", "LmdbReader", "LmdbWriter", "StoreStat", "create_store"]
+
+# Address space, not disk: the file grows as it is used. 64 GiB holds about 200 million hashes.
+DEFAULT_MAP_SIZE_BYTES: Final = 64 << 30
+MAX_REASON_BYTES: Final = 1_000
+
+_WRITER_LOCK_FILE: Final = "writer.lock"
+_NO_BANK: Final = BankId(0)
+_NO_IDS: Final = IdRange(EntryId(0), EntryId(0))
+
+
+def create_store(
+    path: Path, *, map_size_bytes: int = DEFAULT_MAP_SIZE_BYTES, clock: Clock | None = None
+) -> None:
+    """Makes an empty store in a folder that has none, all of it or nothing.
+
+    Raises:
+        InvalidInputError: there is a store already.
+        StoreUnusableError: the folder cannot be made or written.
+        StoreFullError: the disk is full.
+    """
+    birth = BIRTH.pack(uuid.uuid4().bytes, (clock or SystemClock()).unix_ms())
+    head = Head(EMPTY_CHECKPOINT, EntryId(1), BankId(1))
+    rows = [(STORE_KEY, birth), (HEAD_KEY, records.encode_head(head))]
+    Environment.create(path, map_size_bytes, rows)
+
+
+class LmdbWriter(LmdbReader):
+    """A store opened by its one writer; see `engine.store.StoreWriter`."""
+
+    _readonly = False
+
+    def __init__(self, path: Path, clock: Clock | None = None) -> None:
+        """Opens the store for writing.
+
+        Raises:
+            WriterBusyError: another process writes to it.
+            StoreUnusableError: there is none, it is locked, or of a newer format.
+            CorruptError: it is damaged.
+        """
+        self._clock = clock or SystemClock()
+        self._lock_fd = _lock_writer(path)
+        try:
+            super().__init__(path)
+        except BaseException:
+            os.close(self._lock_fd)
+            raise
+
+    def close(self) -> None:
+        """See `StoreReader.close`."""
+        super().close()
+        if self._lock_fd >= 0:
+            os.close(self._lock_fd)
+            self._lock_fd = -1
+
+    def _append(
+        self,
+        txn: Transaction,
+        head: Head,
+        record: LogRecord,
+        *,
+        next_bank_id: BankId | None = None,
+    ) -> None:
+        key = U64.pack(record.checkpoint.sequence)
+        txn.put(Table.LOG, key, records.encode_change(record))
+        new_head = Head(
+            record.checkpoint,
+            max(head.next_entry_id, record.added.end),
+            head.next_bank_id if next_bank_id is None else next_bank_id,
+        )
+        txn.put(Table.META, HEAD_KEY, records.encode_head(new_head))
+
+    def _record(
+        self,
+        checkpoint: Checkpoint,
+        kind: ChangeKind,
+        *,
+        bank_id: BankId = _NO_BANK,
+        added: IdRange = _NO_IDS,
+        removed: tuple[IdRange, ...] = (),
+        reason: str = "",
+    ) -> LogRecord:
+        if len(reason.encode()) > MAX_REASON_BYTES:
+            raise InvalidInputError("reason", f"over {MAX_REASON_BYTES} bytes")
+        time_ms = self._clock.unix_ms()
+        return LogRecord(checkpoint, time_ms, kind, bank_id, added, removed, reason)
+
+    def _require_bank(self, txn: Transaction, bank_id: BankId) -> None:
+        if txn.get(Table.BANKS, U16.pack(bank_id)) is None:
+            raise InvalidInputError("bank_id", f"there is no bank {bank_id}")
+
+    def _new_items(
+        self, txn: Transaction, bank_id: BankId, items: Sequence[NewItem]
+    ) -> Iterator[NewItem]:
+        """Those of `items` that the bank does not list and that did not come before."""
+        before: dict[bytes, list[Item]] = {}
+        for new in items:
+            item = new.item
+            key = value_key(bank_id, _probe(item))
+            same_key = before.get(key)
+            if same_key is not None and item in same_key:
+                continue
+            if txn.get(Table.VALUES, key) is not None and self._lists(txn, key, item):
+                continue
+            before.setdefault(key, []).append(item)
+            yield new
+
+    def _lists(self, txn: Transaction, key: bytes, item: Item) -> bool:
+        for entry_id in entries_with(txn, key):
+            item_id = item_of(txn, entry_id)
+            record = txn.get(Table.ITEMS, U64.pack(item_id))
+            if record is not None and records.decode_item(item_id, record).item == item:
+                return True
+        return False
+
+    def put_bank(self, name: str, policy: BankPolicy, note: str = "") -> Bank:
+        """See `StoreWriter.put_bank`."""
+        with self._env.write() as txn:
+            head = self._head(txn)
+            same = next((b for b in self._banks(txn) if b.name == name), None)
+            if same is None and head.next_bank_id > MAX_BANK_ID:
+                raise InvalidInputError("name", f"there are {MAX_BANK_ID} banks already")
+            bank = Bank(head.next_bank_id if same is None else same.bank_id, name, policy, note)
+            if bank == same:
+                return bank
+            txn.put(Table.BANKS, U16.pack(bank.bank_id), records.encode_bank(bank))
+            checkpoint = head.checkpoint.plus(entries=0, digest_sum=0)
+            record = self._record(checkpoint, ChangeKind.BANK, bank_id=bank.bank_id, reason=name)
+            next_bank_id = BankId(max(head.next_bank_id, bank.bank_id + 1))
+            self._append(txn, head, record, next_bank_id=next_bank_id)
+            return bank
+
+    def load(self, bank_id: BankId, items: Sequence[NewItem], reason: str = "") -> LoadResult:
+        """See `StoreWriter.load`."""
+        with self._env.write() as txn:
+            self._require_bank(txn, bank_id)
+            head = self._head(txn)
+            next_id: int = head.next_entry_id
+            digest_sum = 0
+            item_rows: list[tuple[bytes, bytes]] = []
+            value_rows: list[tuple[bytes, bytes]] = []
+            for new in self._new_items(txn, bank_id, items):
+                item_id = next_id
+                item_rows.append(
+                    (U64.pack(item_id), records.encode_item(bank_id, new.item, new.labels))
+                )
+                for hash_ in new.item.hashes:
+                    value_rows.append((value_key(bank_id, hash_), U64.pack(next_id)))
+                    digest_sum += entry_digest(next_id, item_id, bank_id, hash_.type, hash_.value)
+                    next_id += 1
+            added = IdRange(head.next_entry_id, EntryId(next_id))
+            result = LoadResult(
+                head.checkpoint, len(item_rows), len(value_rows), len(items) - len(item_rows)
+            )
+            if not item_rows:
+                return result
+            # Sorted, so that neighbours in the tree are written one after the other.
+            txn.put_many(Table.VALUES, sorted(value_rows))
+            txn.put_many(Table.ITEMS, item_rows, append=True)
+            checkpoint = head.checkpoint.plus(entries=len(value_rows), digest_sum=digest_sum)
+            record = self._record(
+                checkpoint, ChangeKind.LOAD, bank_id=bank_id, added=added, reason=reason
+            )
+            self._append(txn, head, record)
+        return LoadResult(
+            checkpoint, result.added_items, result.added_entries, result.duplicate_items
+        )
+
+    def preview(self, bank_id: BankId, items: Sequence[NewItem]) -> LoadResult:
+        """See `StoreWriter.preview`."""
+        with self._env.read() as txn:
+            self._require_bank(txn, bank_id)
+            new = list(self._new_items(txn, bank_id, items))
+            entries = sum(len(n.item.hashes) for n in new)
+            return LoadResult(self._head(txn).checkpoint, len(new), entries, len(items) - len(new))
+
+    def withdraw(self, item_ids: Sequence[ItemId], reason: str = "") -> RemoveResult:
+        """See `StoreWriter.withdraw`."""
+        with self._env.write() as txn:
+            listed = []
+            for item_id in dict.fromkeys(item_ids):
+                record = txn.get(Table.ITEMS, U64.pack(item_id))
+                if record is not None:
+                    listed.append(records.decode_item(item_id, record))
+            return self._remove(txn, listed, ChangeKind.WITHDRAW, _NO_BANK, reason, None)
+
+    def clear(
+        self, bank_id: BankId, reason: str = "", progress: Callable[[int], None] | None = None
+    ) -> RemoveResult:
+        """See `StoreWriter.clear`."""
+        with self._env.write() as txn:
+            self._require_bank(txn, bank_id)
+            listed = [
+                item
+                for key, record in txn.scan(Table.ITEMS)
+                if (item := records.decode_item(ItemId(U64.unpack(key)[0]), record)).bank_id
+                == bank_id
+            ]
+            return self._remove(txn, listed, ChangeKind.CLEAR, bank_id, reason, progress)
+
+    def _remove(
+        self,
+        txn: Transaction,
+        listed: Sequence[ListedItem],
+        kind: ChangeKind,
+        bank_id: BankId,
+        reason: str,
+        progress: Callable[[int], None] | None,
+    ) -> RemoveResult:
+        head = self._head(txn)
+        if not listed:
+            return RemoveResult(head.checkpoint, 0, 0)
+        digest_sum = 0
+        for done, item in enumerate(listed, 1):
+            txn.delete(Table.ITEMS, U64.pack(item.item_id))
+            for entry_id, hash_ in enumerate(item.item.hashes, item.item_id):
+                key = value_key(item.bank_id, hash_)
+                txn.delete(Table.VALUES, key, U64.pack(entry_id))
+            digest_sum += sum(item_digests(item))
+            if progress is not None:
+                progress(done)
+        removed = merge_ranges(IdRange(EntryId(i.item_id), i.end_id) for i in listed)
+        entry_count = sum(r.end - r.first for r in removed)
+        checkpoint = head.checkpoint.plus(entries=-entry_count, digest_sum=-digest_sum)
+        record = self._record(checkpoint, kind, bank_id=bank_id, removed=removed, reason=reason)
+        self._append(txn, head, record)
+        return RemoveResult(checkpoint, len(listed), entry_count)
+
+
+def _probe(item: Item) -> Hash:
+    """The hash by which to look for an equal item: an exact one is shared the least."""
+    for hash_ in item.hashes:
+        if not SPECS[hash_.type].perceptual:
+            return hash_
+    return item.hashes[0]
+
+
+def _lock_writer(path: Path) -> int:
+    """Takes the writer's lock, which dies with its process.
+
+    LMDB has a lock of its own, but waits for it without end and without a word.
+    """
+    if not path.is_dir():
+        raise StoreUnusableError(f"{path}: no store here (no such folder)")
+    try:
+        lock_fd = os.open(path / _WRITER_LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+    except OSError as error:
+        raise StoreUnusableError(f"{path}: locked: {error.strerror}") from error
+    try:
+        fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock_fd)
+        raise WriterBusyError(f"{path}: another process is writing to the store") from error
+    return lock_fd
