@@ -1,0 +1,188 @@
+"""One server process from start to end: what it is made of, health, signals, shutdown.
+
+    store -> Refresher (thread) -> View <- MatchService, ReviewService <- Boundary <- gRPC
+
+Everything here runs on one event loop, except the refresher's thread and the search pool.
+Several such processes may follow the same store.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import resource
+import signal
+from pathlib import Path
+from typing import Final
+
+from grpc_health.v1 import health_pb2
+
+from engine.clock import Clock
+from engine.lmdb_store import LmdbReader
+from server.config import Config
+from server.listeners import (
+    MATCH_SERVICE,
+    REVIEW_SERVICE,
+    HealthServicer,
+    Listener,
+    match_listener,
+    review_listener,
+)
+from server.refresh import Refresher
+from server.review import ReviewService
+from server.service import MatchService, search_pool
+from server.telemetry import SUMMARY_INTERVAL_MS, CallCounts, log, on_loop_error
+
+# How often health is brought in line with the list.
+HEALTH_INTERVAL_MS: Final = 20
+_HEALTH_NAMES: Final = ("", MATCH_SERVICE, REVIEW_SERVICE)
+_Status = health_pb2.HealthCheckResponse.ServingStatus
+
+
+class App:
+    """The parts of a server process."""
+
+    def __init__(self, config: Config, clock: Clock, ready_file: Path | None = None) -> None:
+        """Opens the store; needs a running event loop.
+
+        Raises:
+            EngineError: the store cannot be opened.
+        """
+        self._config = config
+        self._clock = clock
+        self._ready_file = ready_file
+        self._counts = CallCounts()
+        self._pool = search_pool()
+        self._health = HealthServicer()
+        self._stopping = asyncio.Event()
+        self.refresher = Refresher(lambda: LmdbReader(config.store.path), config.store, clock)
+        self._listeners = self._make_listeners()
+
+    def _make_listeners(self) -> dict[str, Listener]:
+        config, limits, counts = self._config, self._config.limits, self._counts
+        grace_ms = config.shutdown.grace_ms
+        match = MatchService(self.refresher, limits, self._pool, counts)
+        listeners = {
+            "match": match_listener(config.match, limits, grace_ms, match, self._health, counts)
+        }
+        if config.review is not None:
+            review = ReviewService(self.refresher, limits, self._pool)
+            listeners["review"] = review_listener(
+                config.review, limits, grace_ms, review, self._health, counts
+            )
+        return listeners
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Where each listener is reached, by its name."""
+        return {name: str(listener.address) for name, listener in self._listeners.items()}
+
+    def request_stop(self) -> None:
+        """Begins the end, as SIGTERM does."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Serves until `request_stop`.
+
+        Raises:
+            ListenError: an address cannot be had.
+            ConfigError: a certificate cannot be read.
+            Exception: the first load failed, with whatever it raised.
+        """
+        try:
+            await self._start()
+            await self._watch()
+        finally:
+            await self._shut_down()
+        if self.refresher.fatal is not None:
+            raise self.refresher.fatal
+        log("stopped")
+
+    async def _start(self) -> None:
+        for listener in self._listeners.values():
+            listener.bind()
+        await self._set_health(_Status.NOT_SERVING)
+        for listener in self._listeners.values():
+            await listener.server.start()
+        if self._config.match.plaintext and not self._config.match.listen.is_loopback:
+            log("plaintext_listener", logging.WARNING, match_port=self._port("match"))
+        log("listening", logging.DEBUG, match_port=self._port("match"))
+        self.refresher.start()
+
+    async def _watch(self) -> None:
+        """Keeps health in line with the list and writes the summaries, until the end."""
+        is_serving = False
+        summary_ms = self._clock.monotonic_ms() + SUMMARY_INTERVAL_MS
+        while not self._stopping.is_set() and self.refresher.fatal is None:
+            if self.refresher.is_fresh() != is_serving:
+                is_serving = not is_serving
+                await self._on_health(is_serving=is_serving)
+            if self._clock.monotonic_ms() >= summary_ms:
+                summary_ms += SUMMARY_INTERVAL_MS
+                self._counts.log_summary()
+            try:
+                async with asyncio.timeout(HEALTH_INTERVAL_MS / 1000):
+                    await self._stopping.wait()
+            except TimeoutError:
+                continue
+
+    async def _on_health(self, *, is_serving: bool) -> None:
+        await self._set_health(_Status.SERVING if is_serving else _Status.NOT_SERVING)
+        if not is_serving:
+            log("not_serving", logging.ERROR, list_age_ms=self.refresher.age_ms())
+            return
+        checkpoint = self.refresher.view().snapshot.checkpoint
+        log(
+            "serving",
+            match_port=self._port("match"),
+            review_port=self._port("review"),
+            sequence=checkpoint.sequence,
+            entry_count=checkpoint.entry_count,
+            pid=os.getpid(),
+        )
+        if self._ready_file is not None:
+            _write_ready(self._ready_file, self.addresses)
+
+    def _port(self, name: str) -> int:
+        listener = self._listeners.get(name)
+        return 0 if listener is None else listener.address.port
+
+    async def _set_health(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
+        for name in _HEALTH_NAMES[: 1 + len(self._listeners)]:
+            await self._health.set(name, status)
+
+    async def _shut_down(self) -> None:
+        await self._health.enter_graceful_shutdown()
+        grace_s = self._config.shutdown.grace_ms / 1000
+        servers = [listener.server for listener in self._listeners.values()]
+        await asyncio.gather(*(server.stop(grace_s) for server in servers))
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        await asyncio.to_thread(self.refresher.stop)
+        if self._ready_file is not None:
+            self._ready_file.unlink(missing_ok=True)
+        self._counts.log_summary()
+
+
+async def serve(config: Config, clock: Clock, ready_file: Path | None = None) -> None:
+    """Serves until SIGTERM or SIGINT; see `App.run` for what it raises."""
+    _bound_process()
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(on_loop_error)
+    app = App(config, clock, ready_file)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, app.request_stop)
+    await app.run()
+
+
+def _bound_process() -> None:
+    """Room for many connections, and no memory image on disk when the process dies."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _write_ready(path: Path, addresses: dict[str, str]) -> None:
+    """Writes the bound addresses, all of the file or nothing."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    unfinished.write_text(json.dumps({"pid": os.getpid(), **addresses}))
+    unfinished.replace(path)

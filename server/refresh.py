@@ -1,0 +1,212 @@
+"""Keeps the list fresh: a thread that follows the store and swaps what the calls read.
+
+Calls read one reference and take no lock. A list that could not be confirmed within the
+staleness limit is not served. Whatever goes wrong after the first load is logged
+and tried again; only the first load may end the process.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from engine.follower import Follower
+from engine.snapshot import Snapshot
+
+from engine.clock import Clock
+from engine.entries import ItemId, ListedItem
+from engine.errors import EngineError, NotReadyError
+from engine.store import StoreReader
+from engine.verdict import Verdict
+from firstseen.v1 import match_pb2
+from server.config import StoreConfig
+from server.convert import check_responses
+from server.telemetry import location_of, log
+
+MAX_BACKOFF_MS: Final = 2_000
+LOG_AGAIN_MS: Final = 60_000
+STOP_LIMIT_MS: Final = 2_000
+
+
+class FollowedStore(StoreReader, Protocol):
+    """A store that can tell when another was put in its place."""
+
+    def is_replaced(self) -> bool:
+        """Whether the path now leads to another store (a restored backup)."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a call sees; replaced as one.
+
+    Attributes:
+        snapshot: the list.
+        responses: every answer that can be given on it.
+        follower: who brought it, and knows its age.
+    """
+
+    snapshot: Snapshot
+    responses: Mapping[Verdict, match_pb2.CheckResponse]
+    follower: Follower
+
+    @classmethod
+    def of(cls, follower: Follower) -> "View":
+        """The view of what a follower holds."""
+        snapshot = follower.snapshot
+        return cls(snapshot, check_responses(snapshot.checkpoint), follower)
+
+
+class Refresher:
+    """Follows a store. One thread steps it, any number read it."""
+
+    def __init__(
+        self, open_store: Callable[[], FollowedStore], config: StoreConfig, clock: Clock
+    ) -> None:
+        """Opens the store; loads nothing yet.
+
+        Raises:
+            EngineError: the store cannot be opened.
+        """
+        self._open_store = open_store
+        self._config = config
+        self._clock = clock
+        self._store_lock = threading.Lock()  # between `items` and putting in another store
+        self._store: FollowedStore | None = open_store()
+        self._follower = Follower(self._store, clock)
+        self._view: View | None = None
+        self._failures = 0
+        self._logged_ms: int | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="refresh", daemon=True)
+        self.fatal: Exception | None = None
+
+    def start(self) -> None:
+        """Begins to follow."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends following and closes the store.
+
+        A step that takes longer than `STOP_LIMIT_MS` (the load of a large list) is left to
+        end with the process, which it cannot keep alive.
+        """
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(STOP_LIMIT_MS / 1000)
+            if self._thread.is_alive():
+                return
+        with self._store_lock:
+            self._close()
+
+    def view(self) -> View:
+        """The list to answer from.
+
+        Raises:
+            NotReadyError: it is not loaded, or may be stale.
+        """
+        view = self._loaded()
+        if view.follower.age_ms() > self._config.staleness_limit_ms:
+            raise NotReadyError("the list may be stale")
+        return view
+
+    def age_ms(self) -> int:
+        """Milliseconds since the list was last known to be the newest.
+
+        Raises:
+            NotReadyError: it is not loaded.
+        """
+        return self._loaded().follower.age_ms()
+
+    def _loaded(self) -> View:
+        view = self._view
+        if view is None:
+            raise NotReadyError("the list is not loaded")
+        return view
+
+    def is_fresh(self) -> bool:
+        """Whether `view` would answer."""
+        try:
+            self.view()
+        except NotReadyError:
+            return False
+        return True
+
+    def items(self, view: View, item_ids: Sequence[ItemId]) -> Mapping[ItemId, ListedItem]:
+        """Those of the items of a view that are still listed.
+
+        Raises:
+            NotReadyError: the view's store has been replaced.
+        """
+        with self._store_lock:
+            if self._store is None or view.follower is not self._follower:
+                raise NotReadyError("the store was replaced")
+            return self._store.items(item_ids)
+
+    def step(self) -> int:
+        """Looks once whether the store has changed.
+
+        Returns:
+            Milliseconds to wait before the next step.
+        """
+        try:
+            self._adopt_replaced()
+            self._follower.poll()
+            # Compared, not taken from `poll`: what failed after an earlier poll is made up for.
+            if self._view is None or self._view.snapshot is not self._follower.snapshot:
+                self._view = View.of(self._follower)
+        except Exception as error:  # noqa: BLE001  whatever it is, following goes on
+            if self._view is None:
+                self.fatal = error
+            else:
+                self._on_failure(error)
+        else:
+            self._on_success()
+        backoff_ms = self._config.poll_interval_ms << min(self._failures, 16)
+        return min(backoff_ms, max(MAX_BACKOFF_MS, self._config.poll_interval_ms))
+
+    def _adopt_replaced(self) -> None:
+        """Goes over to the store that was put in place of the followed one."""
+        if self._store is not None and not self._store.is_replaced():
+            return
+        with self._store_lock:
+            # First closed, then opened: LMDB knows a path once in a process.
+            self._close()
+            self._store = self._open_store()
+            self._follower = Follower(self._store, self._clock)
+        log("store_replaced", logging.WARNING)
+
+    def _close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            wait_ms = self.step()
+            if self.fatal is not None:
+                return
+            self._stop.wait(wait_ms / 1000)
+
+    def _on_failure(self, error: Exception) -> None:
+        self._failures += 1
+        now_ms = self._clock.monotonic_ms()
+        if self._logged_ms is not None and now_ms - self._logged_ms < LOG_AGAIN_MS:
+            return
+        self._logged_ms = now_ms
+        # The text of an engine error about the store is ours and holds no hash.
+        detail = str(error) if isinstance(error, EngineError) else ""
+        log(
+            "refresh_failed",
+            logging.ERROR,
+            error_type=type(error).__name__,
+            location=location_of(error),
+            detail=detail,
+            failures=self._failures,
+        )
+
+    def _on_success(self) -> None:
+        if self._failures:
+            log("refresh_recovered", failures=self._failures)
+        self._failures = 0
+        self._logged_ms = None

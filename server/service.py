@@ -1,0 +1,139 @@
+"""`MatchService`: is this item known already? Verdict and checkpoint, nothing else."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from engine.snapshot import Snapshot
+
+from engine.errors import NotReadyError
+from engine.hashes import SPECS, Item
+from engine.verdict import Verdict
+from firstseen.v1 import match_pb2, match_pb2_grpc
+from server.boundary import CODES, Context, status_of
+from server.config import LimitsConfig
+from server.convert import from_checkpoint, media_policies, to_item
+from server.refresh import Refresher, View
+from server.telemetry import CallCounts
+
+METHOD_STREAM_ITEM: Final = "firstseen.v1.MatchService/CheckStream item"
+# Distances computed on the event loop at most, about a millisecond of flat search; a larger
+# search goes to a thread, which costs 50 to 100 microseconds and lets other calls pass.
+INLINE_DISTANCES: Final = 1_000_000
+
+_Outcome = match_pb2.CheckStreamResponse
+
+
+def search_pool() -> ThreadPoolExecutor:
+    """The threads that search large lists; the search itself does not hold the GIL."""
+    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="search")
+
+
+def is_quick(snapshot: Snapshot, item: Item) -> bool:
+    """Whether an item is searched faster than a thread would be worth."""
+    perceptual = sum(SPECS[hash_.type].perceptual for hash_ in item.hashes)
+    return perceptual * snapshot.checkpoint.entry_count <= INLINE_DISTANCES
+
+
+class MatchService(match_pb2_grpc.MatchServiceServicer):
+    """See `firstseen/v1/match.proto`."""
+
+    def __init__(
+        self,
+        refresher: Refresher,
+        limits: LimitsConfig,
+        pool: ThreadPoolExecutor,
+        counts: CallCounts,
+    ) -> None:
+        self._refresher = refresher
+        self._limits = limits
+        self._pool = pool
+        self._counts = counts
+
+    async def Check(
+        self, request: match_pb2.CheckRequest, context: Context
+    ) -> match_pb2.CheckResponse:
+        """Checks one item."""
+        view = self._refresher.view()
+        item = to_item(request.item, self._limits.max_hashes_per_item)
+        return view.responses[await self._judge(view, item)]
+
+    async def CheckStream(
+        self, request_iterator: AsyncIterator[match_pb2.CheckStreamRequest], context: Context
+    ) -> None:
+        """Checks many items, and answers in order."""
+        self._refresher.view()
+        room = asyncio.Semaphore(self._limits.max_items_in_flight)
+        pending: asyncio.Queue[asyncio.Task[_Outcome] | None] = asyncio.Queue()
+        reader = asyncio.create_task(self._read(request_iterator, room, pending))
+        try:
+            while (task := await pending.get()) is not None:
+                await context.write(await task)
+                room.release()
+            await reader
+        finally:
+            left: list[asyncio.Task[Any]] = [reader]
+            while not pending.empty():
+                if (task := pending.get_nowait()) is not None:
+                    left.append(task)
+            for unfinished in left:
+                unfinished.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    async def _read(
+        self,
+        requests: AsyncIterator[match_pb2.CheckStreamRequest],
+        room: asyncio.Semaphore,
+        pending: "asyncio.Queue[asyncio.Task[_Outcome] | None]",
+    ) -> None:
+        """Starts an item whenever there is room for its answer; `None` is the end."""
+        try:
+            await room.acquire()
+            async for request in requests:
+                pending.put_nowait(asyncio.create_task(self._answer(request)))
+                await room.acquire()
+        finally:
+            pending.put_nowait(None)
+
+    async def _answer(self, request: match_pb2.CheckStreamRequest) -> _Outcome:
+        """The answer to one item of a stream.
+
+        Raises:
+            NotReadyError: the stream ends with it; the item was not refused.
+        """
+        try:
+            view = self._refresher.view()
+            item = to_item(request.item, self._limits.max_hashes_per_item)
+            answer = view.responses[await self._judge(view, item)]
+        except NotReadyError:
+            raise
+        except Exception as error:  # noqa: BLE001  one item's fault is not the next one's
+            status = status_of(error)
+            self._counts.add(METHOD_STREAM_ITEM, CODES[status.code].name)
+            return _Outcome(tag=request.tag, error=status)
+        self._counts.add(METHOD_STREAM_ITEM, "OK")
+        return _Outcome(tag=request.tag, answer=answer)
+
+    async def GetPolicy(
+        self, request: match_pb2.GetPolicyRequest, context: Context
+    ) -> match_pb2.GetPolicyResponse:
+        """Says what is judged, the limits and how fresh the list is."""
+        snapshot = self._refresher.view().snapshot
+        return match_pb2.GetPolicyResponse(
+            media=media_policies(snapshot.rules),
+            limits=match_pb2.Limits(
+                max_hashes_per_item=self._limits.max_hashes_per_item,
+                max_items_in_flight=self._limits.max_items_in_flight,
+                max_message_bytes=self._limits.max_message_bytes,
+            ),
+            checkpoint=from_checkpoint(snapshot.checkpoint),
+            list_age_ms=self._refresher.age_ms(),
+        )
+
+    async def _judge(self, view: View, item: Item) -> Verdict:
+        if is_quick(view.snapshot, item):
+            return view.snapshot.judge(item)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, view.snapshot.judge, item)

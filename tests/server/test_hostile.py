@@ -1,0 +1,154 @@
+"""Callers that do what they should not: the right status, and others are served on."""
+
+import resource
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import grpc
+import pytest
+
+from bench.running import RunningServer, running_server
+from firstseen.v1 import match_pb2, match_pb2_grpc, types_pb2
+from tests.server.worlds import check, item_of, message, pdq, raw_call, value
+
+TIMEOUT_S = 30.0
+CONNECTIONS = 1_000
+
+
+@pytest.fixture(autouse=True)
+def others_are_served(running: RunningServer) -> Iterator[None]:
+    """After each attack a new caller gets the right answer."""
+    yield
+    serves(running)
+
+
+def serves(running: RunningServer) -> None:
+    with grpc.insecure_channel(running.match) as channel:
+        stub = match_pb2_grpc.MatchServiceStub(channel)
+        answer = stub.Check(check(message(0)), timeout=TIMEOUT_S)
+    assert answer.verdict == types_pb2.VERDICT_KNOWN
+    assert running.process.poll() is None
+
+
+def refused(
+    match: match_pb2_grpc.MatchServiceStub, item: types_pb2.Item
+) -> tuple[grpc.StatusCode, str]:
+    with pytest.raises(grpc.RpcError) as caught:
+        match.Check(check(item), timeout=TIMEOUT_S)
+    return caught.value.code(), caught.value.details() or ""
+
+
+@pytest.mark.parametrize("size", [0, 1, 31, 33, 100_000])
+def test_hash_of_a_wrong_size_is_refused(match: match_pb2_grpc.MatchServiceStub, size: int) -> None:
+    assert refused(match, item_of([pdq(bytes(size))])) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        f"hashes[0].value: {size} bytes, want 32",
+    )
+
+
+def test_ten_thousand_hashes_in_an_item_are_refused(
+    match: match_pb2_grpc.MatchServiceStub,
+) -> None:
+    many = item_of([pdq(value(0))] * 10_000)
+    assert refused(match, many)[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+    # Short ones pass the limit on bytes, and are counted before any is looked at.
+    short = item_of([types_pb2.Hash(type=types_pb2.HASH_TYPE_MD5)] * 10_000)
+    assert refused(match, short) == (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "hashes: 10000 hashes, want at most 1024",
+    )
+
+
+def test_most_hashes_allowed_are_answered(match: match_pb2_grpc.MatchServiceStub) -> None:
+    item = item_of([pdq(value(5_000 + i)) for i in range(1_023)] + [pdq(value(0))])
+    answer = match.Check(check(item), timeout=TIMEOUT_S)
+    assert answer.verdict == types_pb2.VERDICT_KNOWN
+
+
+def test_hundred_megabytes_in_a_message_are_refused(running: RunningServer) -> None:
+    unlimited = [("grpc.max_send_message_length", -1)]
+    with grpc.insecure_channel(running.match, options=unlimited) as channel:
+        raw = raw_call(channel, "/firstseen.v1.MatchService/Check")
+        with pytest.raises(grpc.RpcError) as caught:
+            raw(bytes(100_000_000), timeout=TIMEOUT_S)
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_message_in_a_stream_is_too_large_only_that_stream_ends(
+    match: match_pb2_grpc.MatchServiceStub,
+) -> None:
+    large = match_pb2.CheckStreamRequest(item=item_of([pdq(bytes(300_000))]))
+    with pytest.raises(grpc.RpcError) as caught:
+        list(match.CheckStream(iter([large]), timeout=TIMEOUT_S))
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_unknown_numbers_are_refused(match: match_pb2_grpc.MatchServiceStub) -> None:
+    unknown = types_pb2.Hash.FromString(b"\x08\x63")
+    assert refused(match, item_of([unknown])) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "hashes[0].type: unknown number",
+    )
+    media = types_pb2.Item.FromString(b"\x08\x63")
+    assert refused(match, media) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "media_type: unknown number",
+    )
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\x00" * 4_096,
+        b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 4_096,
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 512,
+    ],
+    ids=["zeros", "http1", "http2", "tls"],
+)
+def test_garbage_on_the_port_is_hung_up_on(running: RunningServer, garbage: bytes) -> None:
+    with socket.create_connection(address_of(running), timeout=TIMEOUT_S) as caller:
+        caller.sendall(garbage)
+        serves(running)
+        try:
+            while caller.recv(4_096):
+                pass
+        except ConnectionResetError:
+            return  # hung up on, with bytes of ours unread
+
+
+def test_thousand_idle_connections_others_are_served(running: RunningServer) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < CONNECTIONS + 200:
+        pytest.skip("this account may not open a thousand sockets")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, CONNECTIONS + 200), hard))
+    try:
+        with ExitStack() as idle:
+            for _ in range(CONNECTIONS):
+                connection = socket.create_connection(address_of(running), timeout=TIMEOUT_S)
+                idle.enter_context(connection)
+            serves(running)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_more_calls_than_allowed_are_refused_and_then_served(store: Path) -> None:
+    limits = {"limits": {"max_calls_in_flight": 1}}
+    with running_server(store, limits) as small, grpc.insecure_channel(small.match) as channel:
+        stub = match_pb2_grpc.MatchServiceStub(channel)
+        stream = stub.CheckStream(
+            (match_pb2.CheckStreamRequest(tag=1, item=message(0)) for _ in iter(int, 1)),
+            timeout=TIMEOUT_S,
+        )
+        next(stream)
+        with pytest.raises(grpc.RpcError) as caught:
+            stub.Check(check(message(0)), timeout=TIMEOUT_S)
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        stream.cancel()
+
+
+def address_of(running: RunningServer) -> tuple[str, int]:
+    host, _, port = running.match.rpartition(":")
+    return host, int(port)

@@ -1,0 +1,208 @@
+"""Following the store: not loaded, fresh, stale, mended, replaced. Time is a fake."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from engine.entries import Checkpoint, ItemId
+from engine.errors import CorruptError, NotReadyError, StoreUnusableError
+from engine.lmdb_store import LmdbReader, LmdbWriter
+from firstseen.v1 import review_pb2, types_pb2
+from server.config import LimitsConfig, StoreConfig
+from server.convert import to_item
+from server.refresh import MAX_BACKOFF_MS, Refresher
+from server.review import ReviewService
+from server.service import search_pool
+from tests.server.worlds import make_store, message, new_item
+
+LIMIT_MS = 1_000
+
+
+class FakeClock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now_ms = 5_000
+
+    def monotonic_ms(self) -> int:
+        return self.now_ms
+
+    def unix_ms(self) -> int:
+        return self.now_ms
+
+
+class FlakyStore(LmdbWriter):
+    """A store that fails when a test wants it to, and can be written: one opening a process."""
+
+    failure: Exception | None = None
+
+    def head(self) -> Checkpoint:
+        if FlakyStore.failure is not None:
+            raise FlakyStore.failure
+        return super().head()
+
+
+@pytest.fixture(autouse=True)
+def no_failure() -> None:
+    FlakyStore.failure = None
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return make_store(tmp_path / "store")
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def refresher(path: Path, clock: FakeClock) -> Refresher:
+    config = StoreConfig(path, poll_interval_ms=50, staleness_limit_ms=LIMIT_MS)
+    return Refresher(lambda: FlakyStore(path), config, clock)
+
+
+def written(refresher: Refresher) -> FlakyStore:
+    """The store it follows, to change it."""
+    store = refresher._store
+    assert isinstance(store, FlakyStore)
+    return store
+
+
+def sequence(refresher: Refresher) -> int:
+    return refresher.view().snapshot.checkpoint.sequence
+
+
+def test_before_the_first_step_nothing_is_served(refresher: Refresher) -> None:
+    with pytest.raises(NotReadyError):
+        refresher.view()
+    with pytest.raises(NotReadyError):
+        refresher.age_ms()
+    assert not refresher.is_fresh()
+
+
+def test_store_is_loaded_and_changes_are_followed(refresher: Refresher, path: Path) -> None:
+    assert refresher.step() == 50
+    assert sequence(refresher) == 2
+    written(refresher).withdraw([ItemId(1)])
+    refresher.step()
+    assert sequence(refresher) == 3
+
+
+def test_list_without_changes_never_gets_stale(refresher: Refresher, clock: FakeClock) -> None:
+    for _ in range(20):
+        refresher.step()
+        clock.now_ms += LIMIT_MS
+        assert refresher.is_fresh()
+
+
+def test_following_hangs_the_list_gets_stale_and_comes_back(
+    refresher: Refresher, clock: FakeClock
+) -> None:
+    refresher.step()
+    clock.now_ms += LIMIT_MS
+    assert refresher.is_fresh()
+    clock.now_ms += 1
+    with pytest.raises(NotReadyError, match="stale"):
+        refresher.view()
+    refresher.step()
+    assert refresher.is_fresh()
+
+
+@pytest.mark.parametrize("failure", [CorruptError("record 3"), OSError("SECRET"), MemoryError()])
+def test_following_fails_it_is_logged_once_backs_off_and_recovers(
+    refresher: Refresher,
+    clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+    failure: Exception,
+) -> None:
+    refresher.step()
+    FlakyStore.failure = failure
+    with caplog.at_level(logging.INFO, "firstseen.server"):
+        waits = [refresher.step() for _ in range(12)]
+        clock.now_ms += LIMIT_MS + 1
+        assert not refresher.is_fresh()
+        FlakyStore.failure = None
+        assert refresher.step() == 50
+    assert refresher.is_fresh()
+    assert refresher.fatal is None
+    assert waits == sorted(waits)
+    assert waits[-1] == MAX_BACKOFF_MS
+    assert [record.msg for record in caplog.records] == ["refresh_failed", "refresh_recovered"]
+    assert "SECRET" not in repr(caplog.records[0].__dict__["fields"])
+
+
+def test_first_load_fails_it_is_fatal(refresher: Refresher) -> None:
+    FlakyStore.failure = CorruptError("record 3")
+    refresher.step()
+    assert refresher.fatal is FlakyStore.failure
+
+
+def test_store_is_replaced_the_new_one_is_followed(
+    refresher: Refresher, path: Path, tmp_path: Path
+) -> None:
+    refresher.step()
+    old = refresher.view()
+    make_store(tmp_path / "restored", count=5)
+    (tmp_path / "restored" / "data.mdb").replace(path / "data.mdb")
+    (path / "lock.mdb").unlink()
+    refresher.step()
+    assert refresher.view().snapshot.checkpoint.entry_count == 5
+    with pytest.raises(NotReadyError, match="replaced"):
+        refresher.items(old, [ItemId(1)])
+    assert ItemId(1) in refresher.items(refresher.view(), [ItemId(1)])
+
+
+def test_store_vanishes_its_list_is_served_until_it_is_stale(
+    refresher: Refresher, path: Path, clock: FakeClock
+) -> None:
+    refresher.step()
+    (path / "data.mdb").rename(path / "away")
+    refresher.step()
+    assert refresher.is_fresh()
+    clock.now_ms += LIMIT_MS + 1
+    refresher.step()
+    assert not refresher.is_fresh()
+    (path / "away").rename(path / "data.mdb")
+    refresher.step()
+    assert refresher.is_fresh()
+
+
+def test_store_is_absent_at_the_start_it_is_refused(tmp_path: Path, clock: FakeClock) -> None:
+    config = StoreConfig(tmp_path / "absent")
+    with pytest.raises(StoreUnusableError):
+        Refresher(lambda: LmdbReader(config.path), config, clock)
+    assert not config.path.exists()
+
+
+def explain(refresher: Refresher, items: Sequence[types_pb2.Item]) -> list[tuple[int, int]]:
+    pool = search_pool()
+    service = ReviewService(refresher, LimitsConfig(), pool)
+    answers: list[review_pb2.ExplainResponse] = [
+        service._explain(to_item(item, 10), 100) for item in items
+    ]
+    pool.shutdown()
+    return [(answer.verdict, answer.match_count) for answer in answers]
+
+
+def test_item_is_withdrawn_behind_the_snapshot_explain_leaves_it_out(
+    refresher: Refresher, path: Path
+) -> None:
+    refresher.step()
+    items = [message(0), message(1)]
+    assert explain(refresher, items) == [(types_pb2.VERDICT_KNOWN, 1)] * 2
+    hash_ = new_item(0).item.hashes[0]
+    written(refresher).withdraw(written(refresher).find(hash_.type, hash_.value))
+    assert explain(refresher, items) == [
+        (types_pb2.VERDICT_NOVEL, 0),
+        (types_pb2.VERDICT_KNOWN, 1),
+    ]
+
+
+def test_started_and_stopped_the_thread_ends(refresher: Refresher) -> None:
+    refresher.start()
+    refresher.stop()
+    assert not refresher._thread.is_alive()

@@ -1,0 +1,180 @@
+"""`MatchService` from inside: where it searches, and how a stream holds its callers back."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+import pytest
+
+from engine.entries import Checkpoint
+from engine.errors import NotReadyError
+from engine.hashes import Item
+from engine.verdict import Verdict
+from firstseen.v1 import match_pb2
+from server.config import LimitsConfig
+from server.convert import check_responses
+from server.refresh import Refresher, View
+from server.service import INLINE_DISTANCES, MatchService, search_pool
+from server.telemetry import CallCounts
+from tests.server.worlds import check, message
+
+IN_FLIGHT = 4
+
+
+class FakeSnapshot:
+    """A list of any size, judged by whatever a test says."""
+
+    def __init__(self, entry_count: int, judge: Callable[[Item], Verdict]) -> None:
+        self.checkpoint = Checkpoint(1, entry_count, 0)
+        self.judge = judge
+
+
+class FakeRefresher:
+    """Gives out one view, until a test takes it away."""
+
+    def __init__(self, snapshot: FakeSnapshot) -> None:
+        responses = check_responses(snapshot.checkpoint)
+        self._view = View(cast("Any", snapshot), responses, cast("Any", None))
+        self.views_left = 1_000_000
+
+    def view(self) -> View:
+        self.views_left -= 1
+        if self.views_left < 0:
+            raise NotReadyError("gone")
+        return self._view
+
+
+class FakeContext:
+    """Collects what is written; a test can hold it back."""
+
+    def __init__(self) -> None:
+        self.written: list[match_pb2.CheckStreamResponse] = []
+        self.may_write = asyncio.Event()
+        self.may_write.set()
+
+    async def write(self, answer: match_pb2.CheckStreamResponse) -> None:
+        await self.may_write.wait()
+        self.written.append(answer)
+
+
+class Requests:
+    """Requests with tags from 0, counted as they are taken."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self.taken = 0
+
+    async def __aiter__(self) -> AsyncIterator[match_pb2.CheckStreamRequest]:
+        while self.taken < self._count:
+            self.taken += 1
+            await asyncio.sleep(0)
+            yield match_pb2.CheckStreamRequest(tag=self.taken - 1, item=message(self.taken))
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with search_pool() as threads:
+        yield threads
+
+
+def service_of(refresher: FakeRefresher, pool: ThreadPoolExecutor) -> MatchService:
+    limits = LimitsConfig(max_items_in_flight=IN_FLIGHT)
+    return MatchService(cast("Refresher", refresher), limits, pool, CallCounts())
+
+
+@pytest.mark.parametrize(
+    ("entry_count", "inline"), [(INLINE_DISTANCES, True), (INLINE_DISTANCES + 1, False)]
+)
+def test_small_list_is_searched_at_once_and_a_large_one_in_a_thread(
+    pool: ThreadPoolExecutor, entry_count: int, inline: bool
+) -> None:
+    seen: list[threading.Thread] = []
+
+    def judge(_: Item) -> Verdict:
+        seen.append(threading.current_thread())
+        return Verdict.NOVEL
+
+    service = service_of(FakeRefresher(FakeSnapshot(entry_count, judge)), pool)
+    answer = asyncio.run(service.Check(check(message(0)), cast("Any", None)))
+    assert answer.verdict == int(Verdict.NOVEL)
+    assert (seen[0] is threading.main_thread()) is inline
+
+
+async def stream(service: MatchService, requests: Requests, context: FakeContext) -> None:
+    await service.CheckStream(aiter(requests), cast("Any", context))
+
+
+def test_answers_are_not_taken_no_more_items_are_read(pool: ThreadPoolExecutor) -> None:
+    service = service_of(FakeRefresher(FakeSnapshot(1, lambda _: Verdict.NOVEL)), pool)
+
+    async def run() -> tuple[int, int, list[int]]:
+        requests, context = Requests(50), FakeContext()
+        context.may_write.clear()
+        call = asyncio.create_task(stream(service, requests, context))
+        for _ in range(1_000):
+            await asyncio.sleep(0)
+        held = requests.taken
+        context.may_write.set()
+        await call
+        return held, requests.taken, [answer.tag for answer in context.written]
+
+    assert asyncio.run(run()) == (IN_FLIGHT, 50, list(range(50)))
+
+
+def test_item_crashes_the_others_are_answered_in_order(pool: ThreadPoolExecutor) -> None:
+    calls = 0
+
+    def judge(_: Item) -> Verdict:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise ValueError("SECRET")
+        return Verdict.KNOWN
+
+    service = service_of(FakeRefresher(FakeSnapshot(1, judge)), pool)
+    context_of: list[FakeContext] = []
+
+    async def run() -> None:
+        context_of.append(FakeContext())
+        await stream(service, Requests(6), context_of[0])
+
+    asyncio.run(run())
+    answers = context_of[0].written
+    assert [answer.tag for answer in answers] == list(range(6))
+    assert [answer.WhichOneof("outcome") for answer in answers] == [
+        "error" if tag == 2 else "answer" for tag in range(6)
+    ]
+    assert answers[2].error.message == "internal error"
+
+
+def test_list_gets_stale_in_a_stream_the_answered_stay_answered(pool: ThreadPoolExecutor) -> None:
+    refresher = FakeRefresher(FakeSnapshot(1, lambda _: Verdict.NOVEL))
+    refresher.views_left = 1 + 3
+    service = service_of(refresher, pool)
+
+    async def run() -> list[int]:
+        context = FakeContext()
+        with pytest.raises(NotReadyError):
+            await stream(service, Requests(50), context)
+        return [answer.tag for answer in context.written]
+
+    assert asyncio.run(run()) == [0, 1, 2]
+
+
+def test_caller_goes_away_no_work_is_left_behind(pool: ThreadPoolExecutor) -> None:
+    service = service_of(FakeRefresher(FakeSnapshot(1, lambda _: Verdict.NOVEL)), pool)
+
+    async def run() -> int:
+        context = FakeContext()
+        context.may_write.clear()
+        call = asyncio.create_task(stream(service, Requests(50), context))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        return len(asyncio.all_tasks())
+
+    assert asyncio.run(run()) == 1
