@@ -1,0 +1,52 @@
+"""The `python -m indexer` command: runs one subcommand and turns every error into one line.
+
+What the subcommands are is told in `arguments`, their exit codes in `exit_codes`.
+"""
+
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from indexer.arguments import parser
+from indexer.console import Console
+from indexer.exit_codes import ExitCode, exit_code
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command; returns its exit code."""
+    options = parser().parse_args(arguments)
+    console = Console(as_json=options.json)
+    try:
+        code: ExitCode = options.run(options, console)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        console.note("indexer: stopped")
+        return ExitCode.STOPPED
+    except BrokenPipeError:
+        # Whoever read stdout has gone; what Python still holds for it goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FILE
+    except Exception as error:  # noqa: BLE001 - the boundary: one line, never a traceback
+        known = exit_code(error)
+        console.note(f"indexer: {_fault(error) if known is None else _told(error)}", "bold red")
+        return ExitCode.FAULT if known is None else known
+    return code
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, OSError):
+        name = f"{error.filename}: " if error.filename else ""
+        return f"{name}{error.strerror or type(error).__name__}"
+    return str(error)
+
+
+def _fault(error: Exception) -> str:
+    """Kind and place of a fault; its text might hold what was worked on."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(frame.filename).name}:{frame.lineno}"
+    return f"a fault of the program: {type(error).__name__} at {where}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

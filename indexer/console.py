@@ -1,0 +1,160 @@
+"""What the operator sees: progress and complaints on stderr, results on stdout."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from rich import box
+from rich.console import Console as RichConsole
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from engine.clock import Clock, SystemClock
+from indexer.feeds.rejects import printable
+
+LINE_INTERVAL_MS: Final = 5_000
+_BAR_WIDTH: Final = 16  # the whole fits a terminal of 80 columns
+_PLAIN_WIDTH: Final = 160  # for files and pipes, which have no width of their own
+
+Report = Callable[[int, int | None], None]
+"""Told how much is done and, for the bar, what share of the whole that was."""
+
+
+class _RateColumn(ProgressColumn):
+    """Things done in a second."""
+
+    def render(self, task: Task) -> Text:
+        """See `ProgressColumn.render`."""
+        done = int(task.fields["count"])
+        rate = done / task.elapsed if task.elapsed else 0
+        text = f"{done:,} {task.fields['unit']}, {rate:,.0f}/s"
+        return Text(text, style="cyan", no_wrap=True)
+
+
+class Console:
+    """Where a command writes."""
+
+    def __init__(self, *, as_json: bool = False, clock: Clock | None = None) -> None:
+        self.as_json = as_json
+        self.clock = clock or SystemClock()
+        self._out = _console(stderr=False)
+        self._err = _console(stderr=True)
+
+    def say(self, text: str) -> None:
+        """A line of the result; nothing when the result is JSON."""
+        if not self.as_json:
+            self._out.print(printable(text), soft_wrap=True)
+
+    def note(self, text: str, style: str = "") -> None:
+        """A line beside the result."""
+        self._err.print(printable(text), style=style, soft_wrap=True)
+
+    def put_json(self, value: Mapping[str, object]) -> None:
+        """One JSON object on one line of stdout."""
+        sys.stdout.write(json.dumps(value) + "\n")
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A table on stdout; columns that end in `#` are numbers."""
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for name in columns:
+            right = name.endswith("#")
+            table.add_column(name.rstrip("#"), justify="right" if right else "left", no_wrap=right)
+        for row in rows:
+            table.add_row(*map(printable, row))
+        self._out.print(table)
+
+    def summary(
+        self, title: str, values: Mapping[str, object], shown: Mapping[str, str], *, bad: bool
+    ) -> None:
+        """The end of a command: `values` as JSON, or `shown` as a table under a title."""
+        if self.as_json:
+            self.put_json(values)
+            return
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
+        table.add_column(style="dim")
+        table.add_column(justify="right")
+        for name, value in shown.items():
+            table.add_row(name, printable(value))
+        self._out.print(printable(title), style="bold yellow" if bad else "bold green")
+        self._out.print(table)
+
+    @contextmanager
+    def progress(self, title: str, total: int | None, unit: str) -> Iterator[Report]:
+        """A bar on a terminal, a line every few seconds elsewhere.
+
+        Args:
+            title: what is going on.
+            total: the whole, in whatever the caller measures it; None when not known.
+            unit: what is counted, such as `items`.
+        """
+        if not self._err.is_terminal:
+            yield self._lines(title, total, unit)
+            return
+        with Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=_BAR_WIDTH),
+            *([TaskProgressColumn()] if total else []),
+            _RateColumn(),
+            TimeRemainingColumn() if total else TimeElapsedColumn(),
+            console=self._err,
+            transient=True,
+        ) as bar:
+            task = bar.add_task(printable(title), total=total, count=0, unit=unit)
+
+            def report(count: int, done: int | None) -> None:
+                bar.update(task, count=count, completed=count if done is None else done)
+
+            yield report
+
+    def _lines(self, title: str, total: int | None, unit: str) -> Report:
+        started_ms = last_ms = self.clock.monotonic_ms()
+
+        def report(count: int, done: int | None) -> None:
+            nonlocal last_ms
+            now_ms = self.clock.monotonic_ms()
+            if now_ms - last_ms < LINE_INTERVAL_MS:
+                return
+            last_ms = now_ms
+            elapsed_s = (now_ms - started_ms) / 1000
+            text = f"{title}: {count:,} {unit}, {count / elapsed_s:,.0f}/s"
+            share = (count if done is None else done) / total if total else 0
+            if share:
+                left_s = max(elapsed_s / share - elapsed_s, 0)
+                text += f", {share:.0%}, {left_s:,.0f} s left"
+            self.note(text)
+
+        return report
+
+
+def _console(*, stderr: bool) -> RichConsole:
+    plain = not (sys.stderr if stderr else sys.stdout).isatty()
+    return RichConsole(
+        stderr=stderr,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        force_terminal=not plain,
+        width=_PLAIN_WIDTH if plain else None,
+    )
+
+
+def took(elapsed_ms: int) -> str:
+    """A duration for reading."""
+    seconds = elapsed_ms / 1000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s"

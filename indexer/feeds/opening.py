@@ -1,0 +1,97 @@
+"""Which feed a path is: a folder of pictures, or a file in one of three formats."""
+
+import itertools
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from engine.hashes import HashType
+from indexer.feeds.csv_list import CsvList, is_header
+from indexer.feeds.hash_list import HashList
+from indexer.feeds.lines import Line, read_lines
+from indexer.feeds.ndjson_list import NdjsonList
+from indexer.feeds.reading import Defaults, Read
+
+STDIN: Final = "-"
+
+
+class Format(StrEnum):
+    """How a file of hashes is written."""
+
+    AUTO = "auto"
+    CSV = "csv"
+    NDJSON = "ndjson"
+    HASHES = "hashes"
+
+
+_BY_SUFFIX: Final = {".csv": Format.CSV, ".ndjson": Format.NDJSON, ".jsonl": Format.NDJSON}
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How to read a file.
+
+    Attributes:
+        format: `AUTO` goes by the file's suffix, then by its first line.
+        ignore_unknown: pass over unknown columns and keys.
+        hash_type: in a list of hashes, what a line without a type is.
+    """
+
+    format: Format = Format.AUTO
+    ignore_unknown: bool = False
+    hash_type: HashType = HashType.PDQ
+
+
+@contextmanager
+def opened(path: str) -> Iterator[BinaryIO]:
+    """A file, or stdin for `-`."""
+    if path == STDIN:
+        yield sys.stdin.buffer
+        return
+    with Path(path).open("rb") as stream:
+        yield stream
+
+
+def read_file(
+    stream: BinaryIO, name: str, defaults: Defaults, options: ReadOptions
+) -> Iterable[Read]:
+    """The items of a file.
+
+    Args:
+        stream: the file.
+        name: its name, for its suffix.
+        defaults: what a row does not say.
+        options: how to read it.
+
+    Raises:
+        InvalidInputError: it is a CSV list without a proper header.
+    """
+    lines = read_lines(stream)
+    format_ = options.format
+    if format_ is Format.AUTO:
+        format_ = _BY_SUFFIX.get(Path(name).suffix.lower(), Format.AUTO)
+    if format_ is Format.AUTO:
+        format_, lines = _guess(lines)
+    if format_ is Format.CSV:
+        return CsvList(lines, defaults, ignore_unknown=options.ignore_unknown)
+    if format_ is Format.NDJSON:
+        return NdjsonList(lines, defaults, ignore_unknown=options.ignore_unknown)
+    return HashList(lines, defaults, options.hash_type)
+
+
+def _guess(lines: Iterator[Line]) -> tuple[Format, Iterator[Line]]:
+    """The format by the first line that says something, and all lines again."""
+    for line in lines:
+        _, text, problem = line
+        text = text.strip()
+        if not problem and not text:
+            continue
+        rest = itertools.chain([line], lines)
+        if text.startswith("{"):
+            return Format.NDJSON, rest
+        return (Format.CSV if is_header(text) else Format.HASHES), rest
+    return Format.HASHES, lines

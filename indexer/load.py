@@ -1,0 +1,140 @@
+"""Loads a feed into a bank, batch by batch; each batch is on disk before the next begins.
+
+What the bank lists already is passed over by the store, so a load that was stopped is
+simply run again. How feeds are read is told in `feeds`.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from engine.clock import Clock
+from engine.entries import Checkpoint, NewItem
+from engine.hashes import Hash, Item
+from engine.policy import Bank
+from engine.store import LoadResult
+from indexer.console import Report
+from indexer.feeds.reading import Place, Read
+from indexer.feeds.rejects import Outcome, Rejects
+
+DEFAULT_BATCH_ITEMS = 10_000
+COMMIT_INTERVAL_MS = 10_000  # pictures are slow: what is hashed should not wait for long
+_HASHES_PER_ITEM = 10  # a batch is also full at this many hashes for each item it may have
+_LOOK_EVERY = 64  # reading the clock costs as much as a field
+
+Commit = Callable[[Sequence[NewItem]], LoadResult]
+
+
+@dataclass(slots=True)
+class LoadTotals:
+    """What became of a feed so far.
+
+    Attributes:
+        read: items read, those rejected too.
+        added_items: how many are new.
+        added_hashes: how many hashes they have.
+        duplicates: items that were listed already or came twice.
+        checkpoint: the list after the last batch; None before the first.
+    """
+
+    read: int = 0
+    added_items: int = 0
+    added_hashes: int = 0
+    duplicates: int = 0
+    checkpoint: Checkpoint | None = None
+
+
+class Loader:
+    """Takes items until a batch is full, and commits it."""
+
+    def __init__(
+        self, bank: Bank, commit: Commit, rejects: Rejects, clock: Clock, batch_items: int
+    ) -> None:
+        """Takes where to load.
+
+        Args:
+            bank: whose policy decides what may be listed.
+            commit: lists a batch.
+            rejects: takes what may not.
+            clock: to commit by when items are slow.
+            batch_items: how many items are one commit.
+        """
+        self.totals = LoadTotals()
+        self._bank = bank
+        self._commit = commit
+        self._rejects = rejects
+        self._clock = clock
+        self._batch_items = batch_items
+        self._batch: list[NewItem] = []
+        self._batch_hashes = 0
+        self._committed_ms = clock.monotonic_ms()
+
+    def load(
+        self, feed: Iterable[Read], report: Report, position: Callable[[], int | None]
+    ) -> None:
+        """Loads a feed to its end.
+
+        Args:
+            feed: what to load.
+            report: told of every batch.
+            position: how far in the feed this is, in the report's measure.
+
+        Raises:
+            StoreFullError: the batch that did not fit is not listed; those before it are.
+        """
+        totals, batch, refusal = self.totals, self._batch, self._bank.refusal
+        for place, found in feed:
+            totals.read += 1
+            if isinstance(found, str):
+                self._rejects.add(place, Outcome.REJECTED, found)
+            else:
+                hashes = found.item.hashes
+                for hash_ in hashes:
+                    if refusal(hash_) is not None:
+                        kept = self._without_refused(place, found)
+                        break
+                else:
+                    kept = found
+                if kept is not None:
+                    batch.append(kept)
+                    self._batch_hashes += len(hashes)
+            if len(batch) >= self._batch_items or self._is_due():
+                self._flush()
+                report(totals.read, position())
+        self._flush()
+        report(totals.read, position())
+
+    def _is_due(self) -> bool:
+        if self._batch_hashes >= self._batch_items * _HASHES_PER_ITEM:
+            return True
+        return (
+            self.totals.read % _LOOK_EVERY == 0
+            and self._clock.monotonic_ms() - self._committed_ms >= COMMIT_INTERVAL_MS
+        )
+
+    def _without_refused(self, place: Place, new: NewItem) -> NewItem | None:
+        """The item without the hashes that the bank refuses; None when none is left."""
+        kept: list[Hash] = []
+        reasons: list[str] = []
+        for hash_ in new.item.hashes:
+            reason = self._bank.refusal(hash_)
+            if reason is None:
+                kept.append(hash_)
+            else:
+                reasons.append(f"{hash_.type.name.lower()}: {reason}")
+        if not kept:
+            self._rejects.add(place, Outcome.REJECTED, reasons[0])
+            return None
+        for reason in reasons:
+            self._rejects.add(place, Outcome.LEFT_OUT, reason)
+        return NewItem(Item(new.item.media_type, tuple(kept)), new.labels)
+
+    def _flush(self) -> None:
+        if self._batch:
+            result = self._commit(self._batch)
+            self.totals.added_items += result.added_items
+            self.totals.added_hashes += result.added_entries
+            self.totals.duplicates += result.duplicate_items
+            self.totals.checkpoint = result.checkpoint
+            self._batch.clear()
+            self._batch_hashes = 0
+        self._committed_ms = self._clock.monotonic_ms()

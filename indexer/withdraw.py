@@ -1,0 +1,167 @@
+"""`withdraw`: takes items out of the list, in one change.
+
+Hashes come from a file or from stdin and never from the command line, which every
+process of the machine can read.
+"""
+
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from engine.entries import ItemId, Labels
+from engine.errors import InvalidInputError
+from engine.lmdb_store import LmdbWriter
+from engine.policy import BankId
+from engine.store import StoreReader
+from indexer.console import Console, took
+from indexer.exit_codes import ExitCode
+from indexer.feeds.opening import ReadOptions, opened, read_file
+from indexer.feeds.reading import Defaults
+from indexer.feeds.rejects import Outcome, Rejects
+from indexer.stores import require_bank
+
+_REPORT_EVERY: Final = 1_000
+
+
+class Selection:
+    """The items to take out, and what was asked for and is not listed."""
+
+    def __init__(self) -> None:
+        self.item_ids: dict[ItemId, None] = {}  # a set that keeps its order
+        self.asked = 0
+        self.not_listed = 0
+        self.rejects = Rejects()
+
+
+def run_withdraw(options: Namespace, console: Console) -> ExitCode:
+    """Withdraws by hashes, by item ids, or by labels."""
+    by_labels = options.reference is not None or options.list_source is not None
+    if sum([options.source is not None, bool(options.item), by_labels]) != 1:
+        raise InvalidInputError(
+            "", "withdraw wants one of: FILE, --item, or --reference and --source"
+        )
+    started_ms = console.clock.monotonic_ms()
+    with LmdbWriter(options.store) as store:
+        bank_id = require_bank(store, options.bank).bank_id if options.bank else None
+        with _selecting(console) as selection:
+            if options.source is not None:
+                _by_hashes(store, bank_id, options, selection, console)
+            elif options.item:
+                _by_ids(store, bank_id, options.item, selection)
+            else:
+                _by_labels(store, bank_id, options, selection)
+        item_ids = list(selection.item_ids)
+        if options.dry_run:
+            sequence = store.head().sequence
+            going = store.items(item_ids).values()
+            entries = sum(len(listed.item.hashes) for listed in going)
+        else:
+            result = store.withdraw(item_ids, options.reason)
+            sequence, entries = result.checkpoint.sequence, result.removed_entries
+    elapsed_ms = console.clock.monotonic_ms() - started_ms
+    return _tell(console, options, selection, entries, sequence, elapsed_ms)
+
+
+@contextmanager
+def _selecting(console: Console) -> Iterator[Selection]:
+    selection = Selection()
+    yield selection
+    for text in selection.rejects.first:
+        console.note(text, "yellow")
+    if (more := selection.rejects.total - len(selection.rejects.first)) > 0:
+        console.note(f"and {more:,} more", "yellow")
+
+
+def _by_hashes(
+    store: StoreReader,
+    bank_id: BankId | None,
+    options: Namespace,
+    selection: Selection,
+    console: Console,
+) -> None:
+    """Every item that lists any of the hashes of the file."""
+    read_options = ReadOptions(options.format, options.ignore_unknown, options.hash_type)
+    with (
+        opened(options.source) as stream,
+        console.progress("looking them up", None, "items") as report,
+    ):
+        feed = read_file(stream, options.source, Defaults(), read_options)
+        for count, (place, found) in enumerate(feed, 1):
+            if count % _REPORT_EVERY == 0:
+                report(count, None)
+            if isinstance(found, str):
+                selection.rejects.add(place, Outcome.REJECTED, found)
+                continue
+            selection.asked += 1
+            listed = [
+                item_id
+                for hash_ in found.item.hashes
+                for item_id in store.find(hash_.type, hash_.value, bank_id)
+            ]
+            selection.not_listed += not listed
+            selection.item_ids.update(dict.fromkeys(listed))
+
+
+def _by_ids(
+    store: StoreReader, bank_id: BankId | None, numbers: list[int], selection: Selection
+) -> None:
+    asked = [ItemId(number) for number in dict.fromkeys(numbers)]
+    found = {
+        item_id: None
+        for item_id, listed in store.items(asked).items()
+        if bank_id is None or listed.bank_id == bank_id
+    }
+    selection.asked, selection.not_listed = len(asked), len(asked) - len(found)
+    selection.item_ids.update(found)
+
+
+def _by_labels(
+    store: StoreReader, bank_id: BankId | None, options: Namespace, selection: Selection
+) -> None:
+    def fits(labels: Labels) -> bool:
+        return options.reference in (None, labels.reference) and options.list_source in (
+            None,
+            labels.source,
+        )
+
+    for listed in store.iter_items(bank_id):
+        if fits(listed.labels):
+            selection.item_ids[listed.item_id] = None
+    selection.asked = len(selection.item_ids)
+
+
+def _tell(
+    console: Console,
+    options: Namespace,
+    selection: Selection,
+    entries: int,
+    sequence: int,
+    elapsed_ms: int,
+) -> ExitCode:
+    rejected = selection.rejects.total
+    items = len(selection.item_ids)
+    console.summary(
+        "dry run, nothing changed" if options.dry_run else "withdrawn",
+        {
+            "dry_run": options.dry_run,
+            "asked": selection.asked,
+            "removed_items": items,
+            "removed_hashes": entries,
+            "not_listed": selection.not_listed,
+            "rejected": rejected,
+            "elapsed_ms": elapsed_ms,
+            "sequence": sequence,
+        },
+        {
+            "asked for": f"{selection.asked:,}",
+            "items that would go" if options.dry_run else "items taken out": f"{items:,}",
+            "with hashes": f"{entries:,}",
+            "not listed": f"{selection.not_listed:,}",
+            "rejected": f"{rejected:,}",
+            "time": took(elapsed_ms),
+            "checkpoint": f"{sequence:,}",
+        },
+        bad=bool(rejected or selection.not_listed),
+    )
+    return ExitCode.REJECTS if rejected else ExitCode.DONE
