@@ -223,12 +223,15 @@ class Checkpoint:
     entry_count: int
     digest: int
 
+    @classmethod
+    def at(cls, sequence: int, entry_count: int, digest_sum: int) -> "Checkpoint":
+        """The checkpoint of a list whose entries' digests have this sum, modulo nothing yet."""
+        return cls(sequence, entry_count, digest_sum % _DIGEST_MODULUS)
+
     def plus(self, *, entries: int, digest_sum: int) -> "Checkpoint":
         """The next checkpoint, after entries were added (or, negative, removed)."""
-        return Checkpoint(
-            self.sequence + 1,
-            self.entry_count + entries,
-            (self.digest + digest_sum) % _DIGEST_MODULUS,
+        return Checkpoint.at(
+            self.sequence + 1, self.entry_count + entries, self.digest + digest_sum
         )
 
     def digest_bytes(self) -> bytes:

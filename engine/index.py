@@ -1,8 +1,9 @@
 """What an index promises: every listed value within a distance of a query, no other."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,23 @@ class Hits:
     queries: npt.NDArray[np.int64]
     rows: npt.NDArray[np.int64]
     distances_bits: npt.NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @classmethod
+    def concat(cls, parts: Sequence["Hits"]) -> "Hits":
+        """All of them together."""
+        if not parts:
+            return NO_HITS
+        return cls(
+            np.concatenate([part.queries for part in parts]),
+            np.concatenate([part.rows for part in parts]),
+            np.concatenate([part.distances_bits for part in parts]),
+        )
+
+
+NO_HITS: Final = Hits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32))
 
 
 class Index(ABC):

@@ -83,7 +83,8 @@ def _check_log(txn: Transaction, told: _Told) -> Iterator[str]:
             continue
         if record.added.first < record.added.end:
             if record.added.first != told.next_id:
-                yield f"log record {sequence}: gives out id {record.added.first}, want {told.next_id}"
+                first = record.added.first
+                yield f"log record {sequence}: gives out id {first}, want {told.next_id}"
             told.next_id = record.added.end
             told.entry_count += record.added.end - record.added.first
         for part in record.removed:

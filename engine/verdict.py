@@ -3,9 +3,10 @@
 Finding the matches is the snapshot's business.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from engine.entries import EntryId, ItemId
 from engine.hashes import SPECS, HashType, Item
@@ -19,6 +20,18 @@ class Verdict(IntEnum):
     NOVEL = 2
     UNSURE = 3
     UNSUPPORTED = 4
+
+
+class Nearness(NamedTuple):
+    """How near a match is; the smaller is the nearer.
+
+    Attributes:
+        alike: False for an equal file, which is nearer than any look-alike.
+        distance_bits: Hamming distance of the hashes.
+    """
+
+    alike: bool
+    distance_bits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +55,24 @@ class Match:
     hash_index: int
 
     @property
-    def nearness(self) -> tuple[bool, int]:
-        """Sorts nearest first; an equal file is nearer than any look-alike."""
-        return SPECS[self.type].perceptual, self.distance_bits
+    def nearness(self) -> Nearness:
+        """Sorts nearest first."""
+        return Nearness(SPECS[self.type].perceptual, self.distance_bits)
 
 
-def decide(item: Item, matches: Sequence[Match], rules: Rules) -> Verdict:
-    """Says what an item is, given every match of its judged hashes.
+def decide(item: Item, matches: Iterable[Match], rules: Rules) -> Verdict:
+    """Says what an item is, given every match of its judged hashes."""
+    nearest: dict[BankRole, Nearness] = {}
+    for match in matches:
+        role = rules.banks[match.bank_id].policy.role
+        nearest[role] = min(match.nearness, nearest.get(role, match.nearness))
+    return decide_nearest(item, nearest.get(BankRole.KNOWN), nearest.get(BankRole.CLEARED), rules)
+
+
+def decide_nearest(
+    item: Item, known: Nearness | None, cleared: Nearness | None, rules: Rules
+) -> Verdict:
+    """Says what an item is, given the nearest match in a known and in a cleared bank.
 
     A match in a *cleared* bank takes KNOWN back when it is at least as near as the
     nearest known match. So clearing a look-alike never hides the original, an equal
@@ -58,17 +82,9 @@ def decide(item: Item, matches: Sequence[Match], rules: Rules) -> Verdict:
     judged = rules.judged[item.media_type]
     if not any(hash_.type in judged for hash_ in item.hashes):
         return Verdict.UNSUPPORTED
-    known = _nearest(matches, rules, BankRole.KNOWN)
-    cleared = _nearest(matches, rules, BankRole.CLEARED)
     if known is not None and (cleared is None or known < cleared):
         return Verdict.KNOWN
     return Verdict.NOVEL if cleared is not None or _was_judged(item, rules) else Verdict.UNSURE
-
-
-def _nearest(matches: Iterable[Match], rules: Rules, role: BankRole) -> tuple[bool, int] | None:
-    return min(
-        (m.nearness for m in matches if rules.banks[m.bank_id].policy.role is role), default=None
-    )
 
 
 def _was_judged(item: Item, rules: Rules) -> bool:

@@ -1,0 +1,59 @@
+"""Search for equal values: what exact hashes need.
+
+A hash is evenly spread over its range, so its first eight bytes nearly always tell
+it apart: they are kept sorted, found by bisection, and the whole value is compared.
+"""
+
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import InvalidInputError
+from engine.index import NO_HITS, Hits, Index, check_queries
+
+
+class EqualityIndex(Index):
+    """Finds rows that are equal to a query; takes no other distance than 0."""
+
+    def __init__(self, values: npt.NDArray[np.uint8]) -> None:
+        self._values = values
+        prefixes = _prefixes(values)
+        self._rows = np.argsort(prefixes, kind="stable")
+        self._prefixes = prefixes[self._rows]
+
+    @classmethod
+    def build(cls, values: npt.NDArray[np.uint8]) -> Self:
+        """See `Index.build`; at least eight bytes a row."""
+        return cls(values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def search(self, queries: npt.NDArray[np.uint8], max_distance_bits: int = 0) -> Hits:
+        """See `Index.search`.
+
+        Raises:
+            InvalidInputError: also when the distance is not 0.
+        """
+        queries = check_queries(queries, self._values.shape[1], max_distance_bits)
+        if max_distance_bits != 0:
+            raise InvalidInputError("max_distance_bits", "want 0: these hashes match when equal")
+        wanted = _prefixes(queries)
+        firsts = self._prefixes.searchsorted(wanted)
+        ends = self._prefixes.searchsorted(wanted, side="right")
+        if (firsts == ends).all():
+            return NO_HITS
+        counts = ends - firsts
+        numbers = np.repeat(np.arange(len(queries)), counts)
+        # Row k of the result is the (k - offset)th of its query's run of equal prefixes.
+        offsets = np.cumsum(counts) - counts
+        rows = self._rows[np.arange(len(numbers)) + (firsts - offsets)[numbers]]
+        equal = (self._values[rows] == queries[numbers]).all(axis=1)
+        numbers, rows = numbers[equal], rows[equal]
+        return Hits(numbers, rows, np.zeros(len(rows), np.int32))
+
+
+def _prefixes(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+    """The first eight bytes of each row; equal bytes give equal numbers, the order is any."""
+    return np.ascontiguousarray(values[:, :8]).view(np.uint64).reshape(-1)

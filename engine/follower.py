@@ -1,0 +1,86 @@
+"""Keeps a snapshot in step with a store.
+
+One thread polls; any number read `snapshot` and `age_ms`, without a lock: what they
+read is one reference to one immutable value. When to poll is the caller's business.
+"""
+
+from dataclasses import dataclass, replace
+
+from engine.clock import Clock
+from engine.errors import CorruptError, LogTruncatedError, NotReadyError
+from engine.snapshot import Snapshot
+from engine.store import StoreReader
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    snapshot: Snapshot
+    in_step_at_ms: int  # monotonic: the list was certainly this one then
+
+
+class Follower:
+    """Follows the log of a store.
+
+    Attributes:
+        resets: how often the log did not lead on and the whole list was read anew.
+    """
+
+    def __init__(self, store: StoreReader, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._state: _State | None = None
+        self.resets = 0
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot; the same object for as long as the list does not change.
+
+        Raises:
+            NotReadyError: nothing was loaded yet.
+        """
+        return self._loaded().snapshot
+
+    def age_ms(self) -> int:
+        """Milliseconds since the snapshot was known to be in step with the store.
+
+        Raises:
+            NotReadyError: nothing was loaded yet.
+        """
+        return self._clock.monotonic_ms() - self._loaded().in_step_at_ms
+
+    def _loaded(self) -> _State:
+        state = self._state
+        if state is None:
+            raise NotReadyError("the list is not loaded yet")
+        return state
+
+    def poll(self) -> bool:
+        """Catches up with the store's head; the first time, loads the whole list.
+
+        When it fails, the last snapshot stays and its age grows.
+
+        Returns:
+            whether the snapshot is another than before.
+
+        Raises:
+            CorruptError: the store's list is damaged.
+        """
+        # Before the head is read: a change made right after it must not look seen.
+        asked_at_ms = self._clock.monotonic_ms()
+        state = self._state
+        if state is not None and self._store.head() == state.snapshot.checkpoint:
+            self._state = replace(state, in_step_at_ms=asked_at_ms)
+            return False
+        self._state = _State(self._next(state), asked_at_ms)
+        return True
+
+    def _next(self, state: _State | None) -> Snapshot:
+        if state is None:
+            return Snapshot.of(self._store.contents())
+        try:
+            return state.snapshot.advance(self._store.delta(state.snapshot.checkpoint))
+        except (LogTruncatedError, CorruptError):
+            # Either this copy or the store is wrong; reading the whole list tells which.
+            snapshot = Snapshot.of(self._store.contents())
+            self.resets += 1
+            return snapshot
