@@ -1,0 +1,197 @@
+"""Exact search of large lists by multi-index hashing.
+
+The bits of every value are put in a fixed random order and cut into chunks (`mih_plan`
+says which and why). For each chunk there is a table of buckets, one for every value
+the chunk can have, and a query looks into those within the chunk's radius:
+
+    bounds of all buckets of the query      loads that do not wait for one another
+    -> their postings, fetched ahead        96 bits of the code beside each row's number
+    -> the few that those bits do not rule out: the whole code
+    -> a row found by several chunks is reported by the first
+
+Two things make it fast and stay exact. The parity of a distance is that of the two
+weights together, and a PDQ hash has as a rule 128 ones: within 31 bits is within 30, which
+needs fewer buckets. So rows of even and of odd weight are listed apart, when few are
+of one kind. And a query whose buckets are overfull (a blank picture's hash, a list of copies)
+compares every row instead, so the worst costs no more than a plain scan.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from engine import mih_kernels
+from engine.hashes import SPECS, HashType
+from engine.index import NO_HITS, Hits, Index, check_queries
+from engine.mih_plan import Plan, Probes, max_candidates, permutation
+
+# What lists are laid out for; any other distance is found too, only less cheaply.
+_PLANNED_DISTANCE_BITS: Final = SPECS[HashType.PDQ].default_distance_bits
+_SCANNED_ROWS: Final = 2_048  # a group as small costs less to compare than to look up
+_MINORITY: Final = 8  # one kind of weight is listed apart when it is under an eighth
+_FIRST_HITS: Final = 1_024
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Rows of one weight parity, or of both: scanned when few, in tables when many.
+
+    Attributes:
+        parity: of the weight of each row; None when they are mixed.
+        rows: uint32, shape (k,), ascending.
+        plan: how their codes are cut; None when they are scanned.
+        offsets: uint32, see `mih_kernels`.
+        postings: uint64, see `mih_kernels`.
+    """
+
+    parity: int | None
+    rows: npt.NDArray[np.uint32]
+    plan: Plan | None
+    offsets: npt.NDArray[np.uint32]
+    postings: npt.NDArray[np.uint64]
+    _probes: dict[int, Probes] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, codes: npt.NDArray[np.uint64], rows: npt.NDArray[np.uint32], parity: int | None
+    ) -> "_Group":
+        if len(rows) <= _SCANNED_ROWS:
+            return cls(parity, rows, None, np.empty(0, np.uint32), np.empty((0, 2), np.uint64))
+        # Even distances alone: within 31 is within 30.
+        radius = _PLANNED_DISTANCE_BITS - (parity is not None)
+        plan = Plan.cheapest(codes.shape[1] * 64, len(rows), radius)
+        offsets = np.zeros(plan.offset_starts[-1], np.uint32)
+        postings = np.empty((len(plan.widths) * len(rows), 2), np.uint64)
+
+        def fill(chunk: int) -> None:
+            low_bit, width = plan.low_bits[chunk], plan.widths[chunk]
+            bounds = offsets[plan.offset_starts[chunk] : plan.offset_starts[chunk + 1]]
+            own = postings[chunk * len(rows) : (chunk + 1) * len(rows)]
+            mih_kernels.fill_table(codes, rows, low_bit, width, bounds, own)
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(fill, range(len(plan.widths))))
+        return cls(parity, rows, plan, offsets, postings)
+
+    def radius_of(self, parity: int, max_distance_bits: int) -> int:
+        """The largest distance within the limit that a query of this parity can have here."""
+        if self.parity is None:
+            return max_distance_bits
+        return max_distance_bits - (parity + self.parity + max_distance_bits) % 2
+
+    def search(
+        self, codes: npt.NDArray[np.uint64], queries: npt.NDArray[np.uint64], radius: int
+    ) -> Hits:
+        capacity = _FIRST_HITS
+        while True:
+            queries_hit = np.empty(capacity, np.uint32)
+            rows_hit = np.empty(capacity, np.uint32)
+            distances = np.empty(capacity, np.uint16)
+            found = self._search(codes, queries, radius, (queries_hit, rows_hit, distances))
+            if found <= capacity:
+                return Hits(
+                    queries_hit[:found].astype(np.int64),
+                    rows_hit[:found].astype(np.int64),
+                    distances[:found].astype(np.int32),
+                )
+            capacity = found
+
+    def _search(
+        self,
+        codes: npt.NDArray[np.uint64],
+        queries: npt.NDArray[np.uint64],
+        radius: int,
+        hits: tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], npt.NDArray[np.uint16]],
+    ) -> int:
+        probes = self._probes_for(radius)
+        if probes is None:
+            return mih_kernels.scan(codes, self.rows, queries, np.uint64(radius), *hits)
+        return mih_kernels.probe(
+            codes,
+            self.offsets,
+            self.postings,
+            probes.chunks,
+            probes.masks,
+            probes.mask_bounds,
+            queries,
+            np.uint64(radius),
+            max_candidates(len(self.rows)),
+            *hits,
+        )
+
+    def _probes_for(self, radius: int) -> Probes | None:
+        """Where to look; None when comparing every row is the cheaper."""
+        if self.plan is None or not self.plan.pays(len(self.rows), radius):
+            return None
+        probes = self._probes.get(radius)
+        if probes is None:
+            probes = self._probes[radius] = self.plan.probes(radius)
+        return probes
+
+
+class MihIndex(Index):
+    """Multi-index hashing over rows of a multiple of 64 bits."""
+
+    def __init__(self, values: npt.NDArray[np.uint8]) -> None:
+        self._size_bytes = values.shape[1]
+        self._codes = self._permuted(values)
+        parities = _parities(self._codes)
+        self._groups = tuple(
+            _Group.of(self._codes, rows, parity) for parity, rows in _by_parity(parities)
+        )
+
+    @classmethod
+    def build(cls, values: npt.NDArray[np.uint8]) -> Self:
+        """See `Index.build`; `size_bytes` is a multiple of 8, at most 2^32 - 1 rows."""
+        return cls(values)
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def search(self, queries: npt.NDArray[np.uint8], max_distance_bits: int) -> Hits:
+        """See `Index.search`."""
+        queries = check_queries(queries, self._size_bytes, max_distance_bits)
+        codes = self._permuted(queries)
+        parities = _parities(codes)
+        parts = []
+        for parity in (0, 1):
+            numbers = np.flatnonzero(parities == parity)
+            if not len(numbers):
+                continue
+            for group in self._groups:
+                radius = group.radius_of(parity, max_distance_bits)
+                if radius >= 0 and len(group.rows):
+                    hits = group.search(self._codes, codes[numbers], radius)
+                    parts.append(Hits(numbers[hits.queries], hits.rows, hits.distances_bits))
+        return Hits.concat(parts)
+
+    def _permuted(self, values: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+        words = np.ascontiguousarray(values).view(np.uint64)
+        codes = np.empty_like(words)
+        mih_kernels.permute(words, _permutation(self._size_bytes * 8), codes)
+        return codes
+
+
+_permutation = cache(permutation)
+
+
+def _parities(codes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
+    """uint8, shape (n,): 1 where a code has an odd number of ones."""
+    return np.bitwise_count(np.bitwise_xor.reduce(codes, axis=1)) & np.uint8(1)
+
+
+def _by_parity(
+    parities: npt.NDArray[np.uint8],
+) -> Iterator[tuple[int | None, npt.NDArray[np.uint32]]]:
+    odd = np.flatnonzero(parities).astype(np.uint32)
+    if min(len(odd), len(parities) - len(odd)) * _MINORITY > len(parities):
+        yield None, np.arange(len(parities), dtype=np.uint32)
+        return
+    yield 0, np.flatnonzero(parities == 0).astype(np.uint32)
+    yield 1, odd
