@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from engine.hashes import HashType
 from indexer.__main__ import main
@@ -95,7 +96,7 @@ def test_broken_files_are_rejected_with_their_place(
 def test_blank_picture_keeps_its_exact_hashes(load: Load, store: Path, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
-    (folder / "blank.pgm").write_bytes(b"P5 256 256 255\n" + bytes([128]) * 65536)
+    Image.new("L", (256, 256), 128).save(folder / "blank.png")
     found = load(folder)
     assert (found["added_hashes"], found["hashes_left_out"], found["rejected"]) == (2, 1, 0)
     assert {h.type for h in listed(store)[0][0].hashes} == {HashType.SHA256, HashType.MD5}

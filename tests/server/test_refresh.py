@@ -9,6 +9,7 @@ import pytest
 from engine.entries import Checkpoint, ItemId
 from engine.errors import CorruptError, NotReadyError, StoreUnusableError
 from engine.lmdb_store import LmdbReader, LmdbWriter
+from engine.store import Contents
 from firstseen.v1 import review_pb2, types_pb2
 from server.config import LimitsConfig, StoreConfig
 from server.convert import to_item
@@ -39,9 +40,16 @@ class FlakyStore(LmdbWriter):
     failure: Exception | None = None
 
     def head(self) -> Checkpoint:
+        self._fail()
+        return super().head()
+
+    def contents(self) -> Contents:
+        self._fail()
+        return super().contents()
+
+    def _fail(self) -> None:
         if FlakyStore.failure is not None:
             raise FlakyStore.failure
-        return super().head()
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,171 @@
+"""Asks a Firstseen server whether something is known, sending only hashes.
+
+For programs with threads; `async_client` is the same for asyncio.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Self, TypeVar
+
+import grpc
+
+from firstseen import wire
+from firstseen.asking import Batch, FileAnswer, PolicyCache, needed
+from firstseen.attempts import Attempts
+from firstseen.errors import CallError, FirstseenError
+from firstseen.hashing.file import hash_file
+from firstseen.items import Answer, Item, Policy
+from firstseen.options import Options, Plaintext, Tls, channel_arguments, credentials
+from firstseen.v1 import match_pb2, match_pb2_grpc
+
+_Result = TypeVar("_Result")
+
+
+def open_channel(address: str, security: Tls | Plaintext) -> grpc.Channel:
+    """A channel to a server; nothing is sent before the first call."""
+    if isinstance(security, Plaintext):
+        return grpc.insecure_channel(address, channel_arguments())
+    return grpc.secure_channel(address, credentials(security), channel_arguments())
+
+
+def attempt(call: Callable[[float], _Result], attempts: Attempts) -> _Result:
+    """Makes a call until it succeeds or another attempt is of no use.
+
+    Args:
+        call: takes the seconds it may last.
+        attempts: how often, and until when.
+
+    Raises:
+        CallError: it did not succeed.
+    """
+    while True:
+        try:
+            return call(attempts.remaining_s())
+        except grpc.RpcError as error:
+            failure = wire.from_rpc_error(error)
+        except CallError as error:
+            failure = error
+        time.sleep(attempts.pause_s(failure))
+
+
+class Client:
+    """A connection to one server; safe to use from many threads.
+
+    Example:
+        with Client("match.example:443") as client:
+            print(client.check_file("picture.jpg").verdict.name)
+    """
+
+    def __init__(
+        self,
+        address: str,
+        security: Tls | Plaintext = Tls(),  # noqa: B008  immutable
+        options: Options = Options(),  # noqa: B008  immutable
+    ) -> None:
+        """Opens a connection, without waiting for it.
+
+        Args:
+            address: `host:port`.
+            security: TLS, or plaintext for trying out.
+            options: deadlines and retries.
+        """
+        self._options = options
+        self._channel = open_channel(address, security)
+        self._stub = match_pb2_grpc.MatchServiceStub(self._channel)
+        self._policy = PolicyCache(options.policy_lifetime_ms)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the connection; calls under way fail."""
+        self._channel.close()
+
+    def policy(self) -> Policy:
+        """What the server judges and its limits; asked for once in a while.
+
+        Raises:
+            CallError: the server does not say.
+        """
+        return self._policy_within(Attempts(self._options))
+
+    def _policy_within(self, attempts: Attempts) -> Policy:
+        policy = self._policy.get()
+        if policy is None:
+            request = match_pb2.GetPolicyRequest()
+            response = attempt(lambda s: self._stub.GetPolicy(request, timeout=s), attempts)
+            policy = wire.from_policy(response)
+            self._policy.keep(policy)
+        return policy
+
+    def check(self, item: Item) -> Answer:
+        """Asks about one item. Only hash types that the server judges are sent.
+
+        Raises:
+            CallError: there is no verdict; treat the item as UNSURE, never as NOVEL.
+        """
+        attempts = Attempts(self._options)
+        reduced = needed(item, self._policy_within(attempts))
+        if isinstance(reduced, Answer):
+            return reduced
+        request = match_pb2.CheckRequest(item=wire.to_item(reduced))
+        response = attempt(lambda s: self._stub.Check(request, timeout=s), attempts)
+        return wire.from_answer(response)
+
+    def check_file(self, path: str | Path) -> Answer:
+        """Hashes a file here and asks about it.
+
+        Raises:
+            MediaError: it cannot be hashed.
+            OSError: it cannot be read.
+            CallError: as `check`.
+        """
+        return self.check(hash_file(Path(path), dihedral=self._options.dihedral))
+
+    def check_many(self, paths: Iterable[str | Path]) -> Iterator[FileAnswer]:
+        """Hashes files here and asks about them in streams, in order.
+
+        A file that cannot be read, hashed or judged is an answer with an error. At most
+        `batch_items` are held at a time, and what a broken stream left unanswered is asked again.
+
+        Raises:
+            CallError: the server does not answer; nothing more is asked.
+        """
+        for batch in self._batches(paths):
+            self._ask(batch)
+            yield from batch.answers()
+
+    def _batches(self, paths: Iterable[str | Path]) -> Iterator[Batch]:
+        files: list[tuple[Path, Item | FirstseenError | OSError]] = []
+        since_s = time.monotonic()
+        for path in map(Path, paths):
+            files.append((path, self._hashed(path)))
+            is_due = time.monotonic() - since_s >= self._options.batch_wait_ms / 1000
+            if is_due or len(files) == self._options.batch_items:
+                yield Batch(files)
+                files, since_s = [], time.monotonic()
+        if files:
+            yield Batch(files)
+
+    def _hashed(self, path: Path) -> Item | FirstseenError | OSError:
+        try:
+            return hash_file(path, dihedral=self._options.dihedral)
+        except (FirstseenError, OSError) as error:
+            return error
+
+    def _ask(self, batch: Batch) -> None:
+        if not batch:
+            return
+        attempts = Attempts(self._options)
+        batch.reduce(self._policy_within(attempts))
+        if batch:
+            attempt(lambda timeout_s: self._stream(batch, timeout_s), attempts)
+
+    def _stream(self, batch: Batch, timeout_s: float) -> None:
+        for response in self._stub.CheckStream(batch.requests(), timeout=timeout_s):
+            batch.take(response)
+        batch.close()

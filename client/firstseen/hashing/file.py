@@ -1,0 +1,83 @@
+"""From any file to an item, by what its first bytes say it is.
+
+Videos and documents are judged by the hashes of the whole file; what they show is not looked at.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from firstseen.errors import MediaError
+from firstseen.hashing.exact import exact_hashes, read_blocks
+from firstseen.items import Item, MediaType
+
+_HEAD_BYTES: Final = 16
+# ISO base media files say at byte 8 what they are: these brands are pictures (HEIF and
+# AVIF, ISO/IEC 23008-12 and the AVIF specification), every other is a video.
+_PICTURE_BRANDS: Final = frozenset(
+    {
+        b"heic",
+        b"heix",
+        b"heim",
+        b"heis",
+        b"hevc",
+        b"hevx",
+        b"mif1",
+        b"mif2",
+        b"msf1",
+        b"avif",
+        b"avis",
+    }
+)
+_DOCUMENT_HEADS: Final = (
+    b"%PDF-",
+    b"PK\x03\x04",  # DOCX, PPTX, XLSX, ODT, EPUB
+    b"{\\rtf",
+    b"\xd0\xcf\x11\xe0",  # Office before 2007
+)
+_VIDEO_HEADS: Final = (
+    b"\x1a\x45\xdf\xa3",  # Matroska, WebM
+    b"\x00\x00\x01\xba",  # MPEG program stream
+    b"\x00\x00\x01\xb3",
+    b"FLV\x01",
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # ASF, WMV
+)
+
+
+def media_type_of(head: bytes) -> MediaType:
+    """What kind of content a file is; what is not recognised is tried as a picture.
+
+    Args:
+        head: its first 16 bytes.
+    """
+    if head.startswith(_DOCUMENT_HEADS):
+        return MediaType.DOCUMENT
+    is_avi = head.startswith(b"RIFF") and head[8:12] == b"AVI "
+    is_movie = head[4:8] == b"ftyp" and head[8:12] not in _PICTURE_BRANDS
+    if is_avi or is_movie or head.startswith(_VIDEO_HEADS):
+        return MediaType.VIDEO
+    return MediaType.IMAGE
+
+
+def hash_file(path: Path, *, dihedral: bool = True) -> Item:
+    """Hashes a file.
+
+    Args:
+        path: a picture, a video or a document.
+        dihedral: see `firstseen.hashing.image.hash_image`.
+
+    Raises:
+        MediaError: it is empty, or a picture that cannot be decoded.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+        if not head:
+            raise MediaError("empty file")
+        media_type = media_type_of(head)
+        if media_type is not MediaType.IMAGE:
+            stream.seek(0)
+            return Item(media_type, exact_hashes(read_blocks(stream)))
+    # Imported here: what hashes documents alone needs no decoders.
+    from firstseen.hashing.image import hash_image_file  # noqa: PLC0415
+
+    return hash_image_file(path, dihedral=dihedral)

@@ -1,0 +1,116 @@
+"""From the bytes of a picture to the pixels a person sees.
+
+As a phone's photo app shows it: turned as its EXIF says, transparency on white, the
+first frame of an animation, more than eight bits scaled down and not cut off. Formats
+are allow-listed and sizes are limited before anything is decoded.
+"""
+
+import threading
+import warnings
+from functools import cache
+from io import BytesIO
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from firstseen.errors import MediaError
+
+# What phones, cameras and messengers send. Formats beyond these are attack surface.
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF", "BMP", "TIFF")
+# 200-megapixel phones exist (Samsung ISOCELL HP1: 16,384 x 12,288); 256 leaves room for
+# their panoramas and bounds a decoded picture at 768 MiB.
+MAX_PIXELS: Final = 256 << 20
+MAX_BYTES: Final = 256 << 20
+# Anything smaller on one side is a tracking pixel or a line; PDQ needs something to see.
+_MIN_SIDE: Final = 5
+# PDQ looks at 64 x 64 cells; from 1,024 on, detail only costs time. Reducing while
+# decoding a JPEG to no less than this moves a hash by 0.2 bits on average, 2 at most.
+_ENOUGH_SIDE: Final = 1_024
+
+_decoder_lock = threading.Lock()
+
+
+def open_pixels(data: bytes) -> npt.NDArray[np.uint8]:
+    """Decodes a picture.
+
+    Args:
+        data: the whole file.
+
+    Returns:
+        uint8, shape (height, width, 3), RGB.
+
+    Raises:
+        MediaError: not a picture of an allowed format, damaged, or too large.
+    """
+    if not data:
+        raise MediaError("empty file")
+    if len(data) > MAX_BYTES:
+        raise MediaError(f"{len(data):,} bytes, at most {MAX_BYTES:,}")
+    _register()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of metadata; sizes are checked here
+            with Image.open(BytesIO(data), formats=FORMATS) as picture:
+                _check_size(picture)
+                return _decode(picture)
+    except MediaError:
+        raise
+    except UnidentifiedImageError as error:
+        raise MediaError("not a picture of a known format") from error
+    except Image.DecompressionBombError as error:
+        raise MediaError(f"over {MAX_PIXELS:,} pixels") from error
+    # Decoders raise what they like on damaged files: OSError, SyntaxError, struct.error, ...
+    except Exception as error:
+        raise MediaError(f"damaged picture ({type(error).__name__})") from error
+
+
+@cache
+def _register() -> None:
+    import pi_heif  # noqa: PLC0415  its libraries are loaded only once a picture is opened
+
+    with _decoder_lock:
+        pi_heif.register_heif_opener()
+        # Pillow's own limit warns, and only then refuses; `_check_size` is the one that counts.
+        Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+
+
+def _check_size(picture: Image.Image) -> None:
+    width, height = picture.size
+    if width * height > MAX_PIXELS:
+        raise MediaError(f"{width:,} x {height:,} pixels, at most {MAX_PIXELS:,} in all")
+    if min(width, height) < _MIN_SIDE:
+        raise MediaError(f"{width} x {height} pixels, at least {_MIN_SIDE} a side")
+
+
+def _decode(picture: Image.Image) -> npt.NDArray[np.uint8]:
+    picture.draft("RGB", (_ENOUGH_SIDE, _ENOUGH_SIDE))
+    picture.load()
+    upright = ImageOps.exif_transpose(picture)
+    return np.asarray(_on_white(_eight_bits(upright)), np.uint8)
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Scales grey of 16 or 32 bits, which Pillow's own conversion would cut off at 255."""
+    if not picture.mode.startswith(("I", "F")):
+        return picture
+    levels = np.asarray(picture, np.float64)
+    if not np.isfinite(levels).all():
+        raise MediaError("damaged picture (pixels that are no numbers)")
+    # Sixteen bits whatever the picture uses of them, as a viewer shows it; 32 by their own range.
+    top = 65_535.0 if levels.min() >= 0 and 255 < levels.max() <= 65_535 else 255.0
+    if levels.max() > top or levels.min() < 0:
+        levels = levels - levels.min()
+        top = max(levels.max(), 1.0)
+    return Image.fromarray(np.round(levels * (255 / top)).astype(np.uint8))
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if picture.mode == "RGB":
+        return picture
+    if picture.has_transparency_data:
+        coloured = picture.convert("RGBA")
+        white = Image.new("RGBA", coloured.size, "white")
+        return Image.alpha_composite(white, coloured).convert("RGB")
+    return picture.convert("RGB")

@@ -1,0 +1,133 @@
+"""Asks the unit's own service why an item gets its verdict."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from firstseen import wire
+from firstseen.attempts import Attempts
+from firstseen.client import attempt, open_channel
+from firstseen.errors import ServerError
+from firstseen.items import Checkpoint, HashType, Item, Verdict
+from firstseen.options import Options, Plaintext, Tls
+from firstseen.v1 import review_pb2, review_pb2_grpc
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A listed hash within the limit of its bank.
+
+    Attributes:
+        entry_id: the listed hash.
+        item_id: the listed item it belongs to.
+        bank: the bank's name.
+        cleared: the bank lists confirmed false positives, not known material.
+        type: the hash type that matched.
+        distance_bits: Hamming distance, 0 for exact hashes.
+        hash_index: which of the asked item's hashes matched.
+        category: what the unit wrote of the listed item, as the next three.
+        severity: 0 (not said) to 9.
+        source: where the listing comes from.
+        reference: the unit's own.
+    """
+
+    entry_id: int
+    item_id: int
+    bank: str
+    cleared: bool
+    type: HashType
+    distance_bits: int
+    hash_index: int
+    category: str
+    severity: int
+    source: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A verdict and what it rests on.
+
+    Attributes:
+        verdict: what `Client.check` would say.
+        checkpoint: the list it was judged by.
+        matches: nearest first.
+        match_count: how many there are, also when not all are given.
+    """
+
+    verdict: Verdict
+    checkpoint: Checkpoint
+    matches: tuple[Match, ...]
+    match_count: int
+
+
+class ReviewClient:
+    """A connection to the unit's review service; safe to use from many threads."""
+
+    def __init__(
+        self,
+        address: str,
+        security: Tls | Plaintext,
+        options: Options = Options(),  # noqa: B008  immutable
+    ) -> None:
+        """Opens a connection, without waiting for it.
+
+        Args:
+            address: `host:port` of the review listener.
+            security: TLS with a certificate that the server allows.
+            options: deadlines and retries.
+        """
+        self._options = options
+        self._channel = open_channel(address, security)
+        self._stub = review_pb2_grpc.ReviewServiceStub(self._channel)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the connection; calls under way fail."""
+        self._channel.close()
+
+    def explain(self, item: Item, max_matches: int = 0) -> Explanation:
+        """Asks why an item gets its verdict.
+
+        Args:
+            item: every hash of it is sent.
+            max_matches: how many to give at most; 0 means 100, at most 1,000.
+
+        Raises:
+            CallError: there is no answer.
+        """
+        request = review_pb2.ExplainRequest(item=wire.to_item(item), max_matches=max_matches)
+        response = attempt(
+            lambda s: self._stub.Explain(request, timeout=s), Attempts(self._options)
+        )
+        return Explanation(
+            wire.from_verdict(response.verdict),
+            wire.from_checkpoint(response.checkpoint),
+            tuple(_match(match) for match in response.matches),
+            response.match_count,
+        )
+
+
+def _match(match: review_pb2.Match) -> Match:
+    try:
+        hash_type = HashType(match.type)
+    except ValueError:
+        raise ServerError("the server's hash type is unknown to this client") from None
+    labels = match.labels
+    return Match(
+        match.entry_id,
+        match.item_id,
+        match.bank,
+        match.role == review_pb2.BANK_ROLE_CLEARED,
+        hash_type,
+        match.distance_bits,
+        match.hash_index,
+        labels.category,
+        labels.severity,
+        labels.source,
+        labels.reference,
+    )
