@@ -95,7 +95,7 @@ def _cases(listed: Path, folder: Path) -> Iterator[Case]:
     edited.mkdir()
 
     def copy(
-        source: str, name: str, edit: Callable[[Image.Image], Image.Image], **how: int
+        source: str, name: str, edit: Callable[[Image.Image], Image.Image], quality: int = 90
     ) -> Path:
         with Image.open(listed / source) as picture:
             edit(picture.convert("RGB")).save(edited / name, quality=quality)

@@ -12,7 +12,7 @@ from grpc import aio
 from firstseen import wire
 from firstseen.asking import Batch, FileAnswer, PolicyCache, needed
 from firstseen.attempts import Attempts
-from firstseen.errors import CallError, FirstseenError
+from firstseen.errors import CallError, FirstseenError, UnavailableError
 from firstseen.hashing.file import hash_file
 from firstseen.items import Answer, Item, Policy
 from firstseen.options import Options, Plaintext, Tls, channel_arguments, credentials
@@ -125,6 +125,13 @@ class AsyncClient:
             await _attempt(lambda timeout_s: self._stream(batch, timeout_s), attempts)
 
     async def _stream(self, batch: Batch, timeout_s: float) -> None:
-        async for response in self._stub.CheckStream(batch.requests(), timeout=timeout_s):
-            batch.take(response)
+        try:
+            async for response in self._stub.CheckStream(batch.requests(), timeout=timeout_s):
+                batch.take(response)
+        except aio.AioRpcError as error:
+            # When the server ends a stream that is still being written to, grpc.aio may say
+            # INTERNAL in place of the server's status, without any details. Asking again tells.
+            if error.code() is grpc.StatusCode.INTERNAL and not error.trailing_metadata():
+                raise UnavailableError("the stream broke") from error
+            raise
         batch.close()

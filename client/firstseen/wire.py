@@ -124,7 +124,9 @@ def _error(code: grpc.StatusCode | None, text: str, status: status_pb2.Status) -
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
             error = LimitExceededError(text or "the item is too large", _field(status))
         case grpc.StatusCode.UNAVAILABLE:
-            error = UnavailableError(text or "the server is not available", _retry_after_ms(status))
+            # Without details it is the library that speaks: nobody was reached.
+            text = status.message or "the server cannot be reached"
+            error = UnavailableError(text, _retry_after_ms(status))
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             error = DeadlineError("no answer in time")
         case grpc.StatusCode.PERMISSION_DENIED | grpc.StatusCode.UNAUTHENTICATED:

@@ -1,16 +1,10 @@
 """Meta's PDQ: 256 bits of what a picture looks like, and how much there is to see."""
 
-from typing import Final
-
 import numpy as np
 import numpy.typing as npt
 import pdqhash
 
 from firstseen.items import Hash, HashType, HashValue
-
-# Hashing costs by the pixel, and PDQ averages over 64 x 64 cells at first: whole pixels are
-# averaged down to at most this side before. Measured on Meta's examples: see tests/client.
-_ENOUGH_SIDE: Final = 1_024
 
 
 def pdq_hash(pixels: npt.NDArray[np.uint8]) -> Hash:
@@ -27,7 +21,7 @@ def pdq_hashes(pixels: npt.NDArray[np.uint8]) -> tuple[Hash, ...]:
     """The PDQ of a picture and then of its seven mirrored and rotated forms.
 
     They come from one transform and cost no more than one. Forms that are equal, as
-    those of a symmetric picture are, are given once.
+    those of a black picture are, are given once.
 
     Args:
         pixels: as `pdq_hash`.

@@ -1,0 +1,191 @@
+"""The `firstseen` command, as a person and as a script meet it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.running import environment
+from firstseen import Answer, Checkpoint, FileAnswer, MediaError, Verdict
+from firstseen.cli import exit_code, main
+from firstseen.v1 import match_pb2, types_pb2
+from tests.client.scripted_server import CHECKPOINT, Script, policy, serving, unavailable
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script(policy(types_pb2.HASH_TYPE_PDQ, types_pb2.HASH_TYPE_SHA256))
+
+
+@pytest.fixture
+def address(script: Script) -> Iterator[str]:
+    with serving(script) as bound:
+        yield bound
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*words: object) -> tuple[int, str, str]:
+        try:
+            code = main(["check", *map(str, words)])
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+def test_known_picture_is_a_row_and_an_exit_code(
+    run: Run, address: str, photos: tuple[Path, ...]
+) -> None:
+    code, out, err = run(photos[0], "--server", address, "--plaintext")
+    assert code == 10
+    assert err == ""
+    assert "KNOWN" in out
+    assert photos[0].name in out.replace("\n", "")
+
+
+def test_json_is_one_object_a_line_and_errors_are_lines_too(
+    run: Run, address: str, photos: tuple[Path, ...], tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("no picture")
+    code, out, _ = run(
+        photos[0], bad, tmp_path / "none", "--server", address, "--plaintext", "--json"
+    )
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert lines == [
+        {"file": str(photos[0]), "verdict": "KNOWN", "sequence": CHECKPOINT.sequence},
+        {"file": str(bad), "error": "not a picture of a known format"},
+        {"file": str(tmp_path / "none"), "error": "No such file or directory"},
+    ]
+    assert code == 1
+
+
+def test_hash_only_shows_the_hashes_and_needs_no_server(
+    run: Run, photos: tuple[Path, ...], tmp_path: Path
+) -> None:
+    code, out, _ = run(photos[0], "--hash-only", "--json")
+    (line,) = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert line["media_type"] == "image"
+    assert [h["type"] for h in line["hashes"]] == ["pdq"] * 8 + ["sha256", "md5"]
+    assert {len(h["value"]) for h in line["hashes"]} == {64, 32}
+    assert ["quality" in h for h in line["hashes"]] == [True] * 8 + [False] * 2
+    code, out, _ = run(photos[0], "--hash-only", "--no-dihedral")
+    assert (code, out.count("PDQ"), line["hashes"][0]["value"] in out) == (0, 1, True)
+    code, _, err = run(tmp_path / "none.jpg", "--hash-only")
+    assert code == 1
+    assert "No such file" in err
+
+
+def test_server_that_is_not_there_is_one_line(run: Run, photos: tuple[Path, ...]) -> None:
+    code, out, err = run(photos[0], "--server", "127.0.0.1:1", "--plaintext", "--timeout", "0.3")
+    assert (code, out) == (1, "")
+    assert err == "firstseen: the server cannot be reached\n"
+
+
+def test_server_without_a_list_is_one_line(
+    run: Run, address: str, script: Script, photos: tuple[Path, ...]
+) -> None:
+    script.policy_steps = [unavailable(60_000)]
+    code, _, err = run(photos[0], "--server", address, "--plaintext")
+    assert (code, err) == (1, "firstseen: not fresh\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["a.jpg"],
+        ["a.jpg", "--server", "h:1", "--timeout", "0"],
+        ["a.jpg", "--server", "h:1", "--timeout", "soon"],
+        ["a.jpg", "--server", "h:1", "--plaintext", "--ca", "ca.pem"],
+        ["a.jpg", "--server", "h:1", "--cert", "c.pem"],
+        ["--server", "h:1"],
+    ],
+)
+def test_wrong_use_says_what_is_wrong(run: Run, words: list[str]) -> None:
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert "error:" in err
+
+
+def test_missing_certificate_is_one_line(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("a.jpg", "--server", "h:1", "--ca", tmp_path / "no.pem")
+    assert code == 1
+    assert "No such file or directory" in err
+
+
+def test_help_has_examples_and_exit_codes(run: Run) -> None:
+    code, out, _ = run("--help")
+    assert code == 0
+    assert "exit codes:" in out
+    assert "--hash-only" in out
+
+
+def test_file_names_reach_a_terminal_without_control_characters(
+    run: Run, address: str, photos: tuple[Path, ...], tmp_path: Path
+) -> None:
+    evil = tmp_path / "\x1b[2J[red]a.jpg"
+    evil.write_bytes(photos[0].read_bytes())
+    for words in ([evil, "--server", address, "--plaintext"], [evil, "--hash-only"]):
+        code, out, _ = run(*words)
+        assert code in {0, 10}
+        assert "\x1b" not in out
+        assert "[red]" in out.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "code"),
+    [
+        ([Verdict.KNOWN], 10),
+        ([Verdict.NOVEL], 0),
+        ([Verdict.UNSURE], 11),
+        ([Verdict.UNSUPPORTED], 12),
+        ([Verdict.KNOWN, Verdict.KNOWN], 10),
+        ([Verdict.KNOWN, Verdict.UNSUPPORTED], 12),
+        ([Verdict.UNSUPPORTED, Verdict.UNSURE], 11),
+        ([Verdict.KNOWN, Verdict.UNSURE, Verdict.NOVEL], 0),
+        ([Verdict.KNOWN, None], 1),
+        ([None], 1),
+    ],
+)
+def test_of_many_files_the_one_that_wants_attention_decides(
+    verdicts: list[Verdict | None], code: int
+) -> None:
+    checkpoint = Checkpoint(1, 1, bytes(32))
+    answers = [
+        FileAnswer(Path("a"), Answer(verdict, checkpoint))
+        if verdict
+        else FileAnswer(Path("a"), error=MediaError("damaged"))
+        for verdict in verdicts
+    ]
+    assert exit_code(iter(answers)) == code
+
+
+def test_command_ends_quietly_when_nobody_reads_on(
+    address: str, script: Script, root: Path, photos: tuple[Path, ...]
+) -> None:
+    script.check_steps = [lambda *_: match_pb2.CheckResponse()]
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "firstseen.cli", "check", str(photos[0]), "--hash-only"],
+            cwd=root,
+            env=environment(),
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert "Traceback" not in done.stderr
