@@ -95,9 +95,11 @@ def merge_ranges(ranges: Iterable[IdRange]) -> tuple[IdRange, ...]:
     return tuple(merged)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Columns:
     """Entries of one hash type, row by row, in ascending order of entry id.
+
+    Its text form says how many they are and shows no value.
 
     Attributes:
         values: uint8, shape (n, size_bytes).
@@ -113,6 +115,9 @@ class Columns:
 
     def __len__(self) -> int:
         return len(self.entry_ids)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} entries of {self.values.shape[1]} bytes>"
 
     @classmethod
     def empty(cls, hash_type: HashType) -> "Columns":

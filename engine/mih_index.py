@@ -38,7 +38,7 @@ _MINORITY: Final = 8  # one kind of weight is listed apart when it is under an e
 _FIRST_HITS: Final = 1_024
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Group:
     """Rows of one weight parity, or of both: scanned when few, in tables when many.
 

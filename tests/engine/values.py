@@ -1,0 +1,239 @@
+"""Hash values at known distances, items, and a naive model of the list for the engine's tests.
+
+The stores that tests write to are elsewhere; here nothing touches a disk.
+"""
+
+import random
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from hypothesis import settings
+
+from engine.entries import (
+    EMPTY_CHECKPOINT,
+    Checkpoint,
+    Columns,
+    EntryId,
+    IdRange,
+    ItemId,
+    Labels,
+    ListedItem,
+    columns_of,
+    item_digests,
+    merge_ranges,
+)
+from engine.hashes import JUDGED_TYPES, SPECS, Hash, HashType, HashValue, Item, MediaType
+from engine.policy import Bank, BankId, BankPolicy, BankRole, TypePolicy
+from engine.store import Contents, Delta
+from engine.verdict import Match
+
+SEED: Final = 20_26
+
+# The same examples every time, and no folder of failures beside the checkout.
+PROPERTY: Final = settings(derandomize=True, database=None, deadline=None, max_examples=50)
+
+
+class FakeClock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now_ms = 5_000
+
+    def monotonic_ms(self) -> int:
+        return self.now_ms
+
+    def unix_ms(self) -> int:
+        return self.now_ms
+
+
+def value(number: int, size_bytes: int = 32) -> HashValue:
+    """Value number `number`: far from every other one."""
+    return HashValue(random.Random(SEED + number).randbytes(size_bytes))
+
+
+def balanced(number: int) -> HashValue:
+    """A value of exactly 128 ones, as a photograph's PDQ hash has."""
+    ones = random.Random(SEED + number).sample(range(256), 128)
+    return HashValue(sum(1 << bit for bit in ones).to_bytes(32))
+
+
+def flipped(content: bytes, distance_bits: int, number: int = 0) -> HashValue:
+    """A value at exactly this distance; another `number` flips other bits."""
+    bits = random.Random(SEED + number).sample(range(len(content) * 8), distance_bits)
+    mask = sum(1 << bit for bit in bits)
+    return HashValue((int.from_bytes(content) ^ mask).to_bytes(len(content)))
+
+
+def distance_bits(one: bytes, other: bytes) -> int:
+    """Hamming distance, the slow and plain way."""
+    return (int.from_bytes(one) ^ int.from_bytes(other)).bit_count()
+
+
+def rows(values: Iterable[bytes], size_bytes: int = 32) -> npt.NDArray[np.uint8]:
+    """Values as an index takes them, writable."""
+    joined = bytearray(b"".join(values))
+    return np.frombuffer(joined, np.uint8).reshape(-1, size_bytes)
+
+
+def pdq(content: bytes, quality: int | None = 100) -> Hash:
+    """A PDQ hash."""
+    return Hash(HashType.PDQ, HashValue(content), quality)
+
+
+def sha256(content: bytes) -> Hash:
+    """A SHA-256."""
+    return Hash(HashType.SHA256, HashValue(content))
+
+
+def md5(content: bytes) -> Hash:
+    """An MD5."""
+    return Hash(HashType.MD5, HashValue(content))
+
+
+def picture(*hashes: Hash) -> Item:
+    """A picture with these hashes."""
+    return Item(MediaType.IMAGE, hashes)
+
+
+def bank(
+    number: int = 1,
+    role: BankRole = BankRole.KNOWN,
+    *,
+    enabled: bool = True,
+    types: Mapping[HashType, TypePolicy] | None = None,
+) -> Bank:
+    """Bank number `number`; it lists every type at its defaults unless told otherwise."""
+    if types is None:
+        policy = BankPolicy(role, enabled)
+    else:
+        policy = BankPolicy(role, enabled, types)
+    return Bank(BankId(number), f"BANK_{number}", policy)
+
+
+def pdq_limits(max_distance_bits: int, min_quality: int = 50) -> Mapping[HashType, TypePolicy]:
+    """A bank's types when it lists only PDQ."""
+    return {HashType.PDQ: TypePolicy(max_distance_bits, min_quality)}
+
+
+def id_ranges(ids: Iterable[int]) -> tuple[IdRange, ...]:
+    """These ids as sorted ranges."""
+    return merge_ranges(IdRange(EntryId(i), EntryId(i + 1)) for i in ids)
+
+
+def triples(columns: Columns) -> list[tuple[int, int, int, bytes]]:
+    """Entries as entry id, item id, bank id and value."""
+    return [
+        (int(entry), int(item), int(bank_id), content.tobytes())
+        for entry, item, bank_id, content in zip(
+            columns.entry_ids, columns.item_ids, columns.bank_ids, columns.values, strict=True
+        )
+    ]
+
+
+class ListModel:
+    """The list as a dict of items, and what it was at every checkpoint before.
+
+    Attributes:
+        banks: every bank.
+        listed: what is listed now.
+        checkpoint: where the log stands.
+    """
+
+    def __init__(self, *banks: Bank) -> None:
+        self.banks: tuple[Bank, ...] = banks
+        self.listed: dict[ItemId, ListedItem] = {}
+        self.checkpoint = EMPTY_CHECKPOINT
+        self._before = {EMPTY_CHECKPOINT: frozenset[ItemId]()}
+        self._ends: dict[ItemId, EntryId] = {}  # of every item that ever was listed
+        self._next_id = 1
+
+    def _step(self) -> Checkpoint:
+        digest_sum = sum(sum(item_digests(item)) for item in self.listed.values())
+        count = sum(len(item.item.hashes) for item in self.listed.values())
+        self.checkpoint = Checkpoint.at(self.checkpoint.sequence + 1, count, digest_sum)
+        self._before[self.checkpoint] = frozenset(self.listed)
+        return self.checkpoint
+
+    def load(self, bank_id: int, *items: Item) -> list[ItemId]:
+        """Lists items, without asking whether they are listed already."""
+        ids = []
+        for item in items:
+            item_id = ItemId(self._next_id)
+            listed = ListedItem(item_id, BankId(bank_id), item, Labels())
+            self.listed[item_id] = listed
+            self._ends[item_id] = listed.end_id
+            self._next_id = listed.end_id
+            ids.append(item_id)
+        self._step()
+        return ids
+
+    def withdraw(self, item_ids: Iterable[ItemId]) -> None:
+        """Takes items out."""
+        for item_id in item_ids:
+            self.listed.pop(item_id, None)
+        self._step()
+
+    def put_bank(self, new: Bank) -> None:
+        """Makes a bank or gives it a new policy."""
+        others = [old for old in self.banks if old.bank_id != new.bank_id]
+        self.banks = tuple(sorted([*others, new], key=lambda b: b.bank_id))
+        self._step()
+
+    def contents(self) -> Contents:
+        """As a store would read it."""
+        return Contents(self.checkpoint, self.banks, columns_of(self.listed.values()))
+
+    def delta(self, base: Checkpoint) -> Delta:
+        """As a store would read it, but with more removed: all that ever was."""
+        before = self._before[base]
+        added = [item for item_id, item in self.listed.items() if item_id not in before]
+        removed = [
+            IdRange(EntryId(item_id), end)
+            for item_id, end in self._ends.items()
+            if item_id not in self.listed
+        ]
+        return Delta(base, self.checkpoint, self.banks, merge_ranges(removed), columns_of(added))
+
+    def matches(self, item: Item) -> list[Match]:
+        """What a snapshot has to find, by comparing everything with everything."""
+        banks = {b.bank_id: b for b in self.banks if b.policy.enabled}
+        known = [b for b in banks.values() if b.policy.role is BankRole.KNOWN]
+        judged = {
+            t for t in JUDGED_TYPES[item.media_type] if any(t in b.policy.types for b in known)
+        }
+        found = []
+        for index, hash_ in enumerate(item.hashes):
+            earlier = [h for h in item.hashes[:index] if h.type == hash_.type]
+            if hash_.type not in judged or any(h.value == hash_.value for h in earlier):
+                continue
+            for listed in self.listed.values():
+                limits = banks.get(listed.bank_id)
+                if limits is None or hash_.type not in limits.policy.types:
+                    continue
+                limit = limits.policy.types[hash_.type].max_distance_bits
+                for entry_id, entry in enumerate(listed.item.hashes, listed.item_id):
+                    if entry.type != hash_.type:
+                        continue
+                    distance = distance_bits(entry.value, hash_.value)
+                    if distance <= limit:
+                        found.append(
+                            Match(
+                                EntryId(entry_id),
+                                listed.item_id,
+                                listed.bank_id,
+                                hash_.type,
+                                distance,
+                                index,
+                            )
+                        )
+        return sorted(
+            found,
+            key=lambda m: (
+                SPECS[m.type].perceptual,
+                m.distance_bits,
+                m.entry_id,
+                m.hash_index,
+            ),
+        )
