@@ -55,7 +55,7 @@ class _Group:
     plan: Plan | None
     offsets: npt.NDArray[np.uint32]
     postings: npt.NDArray[np.uint64]
-    _probes: dict[int, Probes] = field(default_factory=dict)
+    _probes: dict[int, Probes | None] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -88,30 +88,29 @@ class _Group:
     def search(
         self, codes: npt.NDArray[np.uint64], queries: npt.NDArray[np.uint64], radius: int
     ) -> Hits:
-        capacity = _FIRST_HITS
-        while True:
-            queries_hit = np.empty(capacity, np.uint32)
-            rows_hit = np.empty(capacity, np.uint32)
-            distances = np.empty(capacity, np.uint16)
-            found = self._search(codes, queries, radius, (queries_hit, rows_hit, distances))
-            if found <= capacity:
-                return Hits(
-                    queries_hit[:found].astype(np.int64),
-                    rows_hit[:found].astype(np.int64),
-                    distances[:found].astype(np.int32),
-                )
-            capacity = found
+        hits = np.empty((_FIRST_HITS, 3), np.uint32)
+        found = self._search(codes, queries, radius, hits)
+        if found > len(hits):
+            hits = np.empty((found, 3), np.uint32)
+            self._search(codes, queries, radius, hits)
+        if not found:
+            return NO_HITS
+        return Hits(
+            hits[:found, 0].astype(np.int64),
+            hits[:found, 1].astype(np.int64),
+            hits[:found, 2].astype(np.int32),
+        )
 
     def _search(
         self,
         codes: npt.NDArray[np.uint64],
         queries: npt.NDArray[np.uint64],
         radius: int,
-        hits: tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], npt.NDArray[np.uint16]],
+        hits: npt.NDArray[np.uint32],
     ) -> int:
         probes = self._probes_for(radius)
         if probes is None:
-            return mih_kernels.scan(codes, self.rows, queries, np.uint64(radius), *hits)
+            return mih_kernels.scan(codes, self.rows, queries, radius, hits)
         return mih_kernels.probe(
             codes,
             self.offsets,
@@ -120,19 +119,17 @@ class _Group:
             probes.masks,
             probes.mask_bounds,
             queries,
-            np.uint64(radius),
+            radius,
             max_candidates(len(self.rows)),
-            *hits,
+            hits,
         )
 
     def _probes_for(self, radius: int) -> Probes | None:
-        """Where to look; None when comparing every row is the cheaper."""
-        if self.plan is None or not self.plan.pays(len(self.rows), radius):
-            return None
-        probes = self._probes.get(radius)
-        if probes is None:
-            probes = self._probes[radius] = self.plan.probes(radius)
-        return probes
+        """Where to look; None when comparing every row is the cheaper. Worked out once."""
+        if radius not in self._probes:
+            pays = self.plan is not None and self.plan.pays(len(self.rows), radius)
+            self._probes[radius] = self.plan.probes(radius) if self.plan and pays else None
+        return self._probes[radius]
 
 
 class MihIndex(Index):
@@ -168,8 +165,9 @@ class MihIndex(Index):
                 radius = group.radius_of(parity, max_distance_bits)
                 if radius >= 0 and len(group.rows):
                     hits = group.search(self._codes, codes[numbers], radius)
-                    parts.append(Hits(numbers[hits.queries], hits.rows, hits.distances_bits))
-        return Hits.concat(parts)
+                    if len(hits):
+                        parts.append(Hits(numbers[hits.queries], hits.rows, hits.distances_bits))
+        return parts[0] if len(parts) == 1 else Hits.concat(parts)
 
     def _permuted(self, values: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
         words = np.ascontiguousarray(values).view(np.uint64)
@@ -183,7 +181,9 @@ _permutation = cache(permutation)
 
 def _parities(codes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
     """uint8, shape (n,): 1 where a code has an odd number of ones."""
-    return np.bitwise_count(np.bitwise_xor.reduce(codes, axis=1)) & np.uint8(1)
+    folded = np.bitwise_xor.reduce(codes, axis=1)
+    parities: npt.NDArray[np.uint8] = np.bitwise_count(folded) & np.uint8(1)
+    return parities
 
 
 def _by_parity(

@@ -47,10 +47,10 @@ def _inlined(function: _Function) -> _Function:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _popcount(_context: Any, _word: Any) -> Any:  # noqa: ANN401  numba's own objects
+def _popcount(_context: Any, _word: Any) -> Any:
     """How many bits of a word are 1."""
 
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         word = ir.IntType(64)
         function = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(word, [word]), "llvm.ctpop.i64"
@@ -61,10 +61,10 @@ def _popcount(_context: Any, _word: Any) -> Any:  # noqa: ANN401  numba's own ob
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _prefetch(_context: Any, array: Any, _index: Any) -> Any:  # noqa: ANN401  numba's own objects
+def _prefetch(_context: Any, array: Any, _index: Any) -> Any:
     """Asks for the cache line of `array.flat[index]`; waits for nothing, cannot fault."""
 
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         number = ir.IntType(32)
         data = make_array(array)(context, builder, arguments[0]).data
         address = builder.gep(data, [arguments[1]])
@@ -89,7 +89,7 @@ _PREFETCH_BUCKETS = 12
 
 
 @_inlined
-def _chunk(words: Any, low_bit: int, width: int) -> int:  # noqa: ANN401
+def _chunk(words: Any, low_bit: int, width: int) -> Any:
     """The bits `low_bit` to `low_bit + width` of a code, as a number."""
     word = low_bit >> 6
     shift = low_bit & 63
@@ -100,7 +100,7 @@ def _chunk(words: Any, low_bit: int, width: int) -> int:  # noqa: ANN401
 
 
 @_inlined
-def _distance(a: Any, b: Any) -> np.uint64:  # noqa: ANN401
+def _distance(a: Any, b: Any) -> np.uint64:
     distance = np.uint64(0)
     for word in range(a.shape[0]):
         distance += _popcount(a[word] ^ b[word])
@@ -108,7 +108,7 @@ def _distance(a: Any, b: Any) -> np.uint64:  # noqa: ANN401
 
 
 @_compiled(_array(types.uint64, 2), _array(types.int64, 1), _out(types.uint64, 2))
-def permute(values: Any, source_bits: Any, codes: Any) -> None:  # noqa: ANN401
+def permute(values: Any, source_bits: Any, codes: Any) -> None:
     """Writes to `codes` each value with bit `source_bits[i]` at place i."""
     for row in range(values.shape[0]):
         for word in range(values.shape[1]):
@@ -129,12 +129,12 @@ def permute(values: Any, source_bits: Any, codes: Any) -> None:  # noqa: ANN401
     _out(types.uint64, 2),
 )
 def fill_table(
-    codes: Any,  # noqa: ANN401
-    rows: Any,  # noqa: ANN401
+    codes: Any,
+    rows: Any,
     low_bit: int,
     width: int,
-    offsets: Any,  # noqa: ANN401
-    postings: Any,  # noqa: ANN401
+    offsets: Any,
+    postings: Any,
 ) -> None:
     """Orders rows by one chunk of their codes: a counting sort.
 
@@ -167,7 +167,61 @@ def fill_table(
 
 
 @_inlined
-def _fetch(flat: Any, begin: int, end: int) -> None:  # noqa: ANN401
+def _report(hits: Any, found: int, number: int, row: Any, distance: Any) -> int:
+    """Writes a hit if there is room; returns how many there are now."""
+    if found < hits.shape[0]:
+        hits[found, 0] = number
+        hits[found, 1] = row
+        hits[found, 2] = distance
+    return found + 1
+
+
+@_compiled(
+    _array(types.uint64, 2),
+    _array(types.uint32, 1),
+    _array(types.uint64, 2),
+    types.uint64,
+    _out(types.uint32, 2),
+)
+def scan(codes: Any, rows: Any, queries: Any, radius: Any, hits: Any) -> int:
+    """Compares each query with each of `rows`; see `probe` for hits and result."""
+    found = 0
+    for number in range(queries.shape[0]):
+        for i in range(rows.shape[0]):
+            distance = _distance(codes[rows[i]], queries[number])
+            if distance <= radius:
+                found = _report(hits, found, number, rows[i], distance)
+    return found
+
+
+@_inlined
+def _look_up(
+    query: Any,
+    offsets: Any,
+    chunks: Any,
+    masks: Any,
+    mask_bounds: Any,
+    listed: int,
+    begins: Any,
+    ends: Any,
+) -> Any:
+    """Writes the bounds of every bucket of a query; returns how many postings they hold."""
+    candidates: Any = 0
+    for c in range(chunks.shape[0]):
+        key = _chunk(query, chunks[c, 0], chunks[c, 1])
+        for p in range(mask_bounds[c], mask_bounds[c + 1]):
+            bucket = chunks[c, 3] + (key ^ masks[p])
+            begin = np.int64(offsets[bucket])
+            end = np.int64(offsets[bucket + 1])
+            candidates += end - begin
+            begins[p] = 2 * (c * listed + begin)
+            ends[p] = 2 * (c * listed + end)
+    return candidates
+
+
+@_inlined
+def _fetch(flat: Any, begin: int, end: int) -> None:
+    """Asks for the postings of a bucket."""
     for at in range(begin, end, _LINE_WORDS):
         _prefetch(flat, at)
     if end > begin:
@@ -175,45 +229,20 @@ def _fetch(flat: Any, begin: int, end: int) -> None:  # noqa: ANN401
 
 
 @_inlined
-def _found_before(code: Any, query: Any, chunks: Any, c: int) -> bool:  # noqa: ANN401
+def _bits_apart(flat: Any, at: int, first: Any, second: Any, half: Any) -> Any:
+    """What the 96 bits of a posting differ by: never more than the whole code does."""
+    return _popcount(flat[at] ^ first) + _popcount((flat[at + 1] ^ second) & half)
+
+
+@_inlined
+def _found_before(code: Any, query: Any, chunks: Any, c: int) -> bool:
     """Whether an earlier chunk has led to this row already."""
     for earlier in range(c):
-        flipped = _chunk(code, chunks[earlier, 0], chunks[earlier, 1]) ^ _chunk(
-            query, chunks[earlier, 0], chunks[earlier, 1]
-        )
+        low_bit, width = chunks[earlier, 0], chunks[earlier, 1]
+        flipped = _chunk(code, low_bit, width) ^ _chunk(query, low_bit, width)
         if np.int64(_popcount(np.uint64(flipped))) <= chunks[earlier, 2]:
             return True
     return False
-
-
-_HITS = (_out(types.uint32, 1), _out(types.uint32, 1), _out(types.uint16, 1))
-
-
-@_compiled(
-    _array(types.uint64, 2), _array(types.uint32, 1), _array(types.uint64, 2), types.uint64, *_HITS
-)
-def scan(
-    codes: Any,  # noqa: ANN401
-    rows: Any,  # noqa: ANN401
-    queries: Any,  # noqa: ANN401
-    radius: Any,  # noqa: ANN401
-    hit_queries: Any,  # noqa: ANN401
-    hit_rows: Any,  # noqa: ANN401
-    hit_distances: Any,  # noqa: ANN401
-) -> int:
-    """Compares each query with each of `rows`; see `probe` for hits and result."""
-    found = 0
-    for number in range(queries.shape[0]):
-        for i in range(rows.shape[0]):
-            row = rows[i]
-            distance = _distance(codes[row], queries[number])
-            if distance <= radius:
-                if found < hit_rows.shape[0]:
-                    hit_queries[found] = number
-                    hit_rows[found] = row
-                    hit_distances[found] = distance
-                found += 1
-    return found
 
 
 @_compiled(
@@ -226,21 +255,19 @@ def scan(
     _array(types.uint64, 2),
     types.uint64,
     types.int64,
-    *_HITS,
+    _out(types.uint32, 2),
 )
 def probe(
-    codes: Any,  # noqa: ANN401
-    offsets: Any,  # noqa: ANN401
-    postings: Any,  # noqa: ANN401
-    chunks: Any,  # noqa: ANN401
-    masks: Any,  # noqa: ANN401
-    mask_bounds: Any,  # noqa: ANN401
-    queries: Any,  # noqa: ANN401
-    radius: Any,  # noqa: ANN401
+    codes: Any,
+    offsets: Any,
+    postings: Any,
+    chunks: Any,
+    masks: Any,
+    mask_bounds: Any,
+    queries: Any,
+    radius: Any,
     max_candidates: int,
-    hit_queries: Any,  # noqa: ANN401
-    hit_rows: Any,  # noqa: ANN401
-    hit_distances: Any,  # noqa: ANN401
+    hits: Any,
 ) -> int:
     """Finds every listed row within the radius of each query.
 
@@ -254,78 +281,49 @@ def probe(
         queries: uint64 (q, words), permuted.
         radius: inclusive.
         max_candidates: a query with more postings than this to look at compares all rows.
-        hit_queries: uint32 (h,); written, as the next two.
-        hit_rows: uint32 (h,).
-        hit_distances: uint16 (h,).
+        hits: uint32 (h, 3): query, row and distance; written.
 
     Returns:
         How many hits there are; when that is more than `h`, only the first `h` were written.
     """
     words = codes.shape[1]
-    chunk_count = chunks.shape[0]
-    probe_count = masks.shape[0]
-    listed = postings.shape[0] // chunk_count
+    half = _HIGH_HALF if words > 1 else np.uint64(0)  # a code of one word is whole in the first
+    listed = postings.shape[0] // chunks.shape[0]
     flat = postings.reshape(-1)
-    begins = np.empty(probe_count, np.int64)
-    ends = np.empty(probe_count, np.int64)
+    begins = np.empty(masks.shape[0], np.int64)
+    ends = np.empty(masks.shape[0], np.int64)
     found = 0
     for number in range(queries.shape[0]):
         query = queries[number]
-        # First the bounds of every bucket: loads that do not wait for one another.
-        candidates = 0
-        for c in range(chunk_count):
-            key = _chunk(query, chunks[c, 0], chunks[c, 1])
-            table = chunks[c, 3]
-            base = c * listed
-            for p in range(mask_bounds[c], mask_bounds[c + 1]):
-                bucket = table + (key ^ masks[p])
-                begin = np.int64(offsets[bucket])
-                end = np.int64(offsets[bucket + 1])
-                candidates += end - begin
-                begins[p] = 2 * (base + begin)
-                ends[p] = 2 * (base + end)
+        # All bounds first: loads that do not wait for one another.
+        candidates = _look_up(query, offsets, chunks, masks, mask_bounds, listed, begins, ends)
         if candidates > max_candidates:
-            # The rows of the first chunk's postings are all that are listed here.
-            for i in range(listed):
+            for i in range(listed):  # the postings of the first chunk name every row
                 row = np.int64(flat[2 * i + 1] & _LOW_HALF)
                 distance = _distance(codes[row], query)
                 if distance <= radius:
-                    if found < hit_rows.shape[0]:
-                        hit_queries[found] = number
-                        hit_rows[found] = row
-                        hit_distances[found] = distance
-                    found += 1
+                    found = _report(hits, found, number, row, distance)
             continue
-        for p in range(min(_PREFETCH_BUCKETS, probe_count)):
+        for p in range(min(_PREFETCH_BUCKETS, masks.shape[0])):
             _fetch(flat, begins[p], ends[p])
-        for c in range(chunk_count):
+        for c in range(chunks.shape[0]):
             word = chunks[c, 0] >> 6
             first = query[(word + 2) % words]
             second = query[(word + 3) % words]
-            # A code of one word is whole in the first.
-            half = _HIGH_HALF if words > 1 else np.uint64(0)
             for p in range(mask_bounds[c], mask_bounds[c + 1]):
-                if p + _PREFETCH_BUCKETS < probe_count:
-                    ahead = p + _PREFETCH_BUCKETS
-                    _fetch(flat, begins[ahead], ends[ahead])
-                # Without a branch, so that the compiler makes vectors of it: seldom does one pass.
+                if p + _PREFETCH_BUCKETS < masks.shape[0]:
+                    _fetch(flat, begins[p + _PREFETCH_BUCKETS], ends[p + _PREFETCH_BUCKETS])
+                # Without a branch, so that it becomes vectors: seldom does one pass.
                 passed = np.uint64(0)
                 for at in range(begins[p], ends[p], 2):
-                    apart = _popcount(flat[at] ^ first) + _popcount((flat[at + 1] ^ second) & half)
-                    passed += np.uint64(apart <= radius)
+                    passed += np.uint64(_bits_apart(flat, at, first, second, half) <= radius)
                 if passed == 0:
                     continue
                 for at in range(begins[p], ends[p], 2):
-                    apart = _popcount(flat[at] ^ first) + _popcount((flat[at + 1] ^ second) & half)
-                    if apart > radius:
+                    if _bits_apart(flat, at, first, second, half) > radius:
                         continue
                     row = np.int64(flat[at + 1] & _LOW_HALF)
                     distance = _distance(codes[row], query)
-                    if distance > radius or _found_before(codes[row], query, chunks, c):
-                        continue
-                    if found < hit_rows.shape[0]:
-                        hit_queries[found] = number
-                        hit_rows[found] = row
-                        hit_distances[found] = distance
-                    found += 1
+                    if distance <= radius and not _found_before(codes[row], query, chunks, c):
+                        found = _report(hits, found, number, row, distance)
     return found

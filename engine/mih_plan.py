@@ -11,7 +11,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Final
 
 import numpy as np
@@ -39,7 +39,8 @@ def permutation(size_bits: int) -> npt.NDArray[np.int64]:
     """
 
     def rank(bit: int) -> bytes:
-        return hashlib.sha256(f"firstseen {PERMUTATION_VERSION} {size_bits} {bit}".encode()).digest()
+        name = f"firstseen {PERMUTATION_VERSION} {size_bits} {bit}"
+        return hashlib.sha256(name.encode()).digest()
 
     return np.array(sorted(range(size_bits), key=rank), np.int64)
 
@@ -75,7 +76,7 @@ class Plan:
     def of(cls, size_bits: int, chunk_count: int) -> "Plan":
         """Chunks of widths that differ by at most one bit."""
         edges = [round(size_bits * i / chunk_count) for i in range(chunk_count + 1)]
-        widths = tuple(b - a for a, b in zip(edges, edges[1:], strict=False))
+        widths = tuple(b - a for a, b in pairwise(edges))
         return cls(size_bits, widths)
 
     @classmethod
@@ -106,9 +107,7 @@ class Plan:
         count = len(self.widths)
         share, rest = divmod(radius + 1, count)
         wider = sorted(range(count), key=lambda i: self.widths[i])[:rest]
-        return tuple(
-            min(width, share - 1 + (i in wider)) for i, width in enumerate(self.widths)
-        )
+        return tuple(min(width, share - 1 + (i in wider)) for i, width in enumerate(self.widths))
 
     def probe_count(self, radius: int) -> int:
         """How many buckets are looked into."""
@@ -146,7 +145,8 @@ class Plan:
         for low_bit, width, own, start in layout:
             chunks.append((low_bit, width, own, start))
             for flips in range(own + 1):
-                masks += [sum(1 << bit for bit in bits) for bits in combinations(range(width), flips)]
+                balls = combinations(range(width), flips)
+                masks += [sum(1 << bit for bit in bits) for bits in balls]
             bounds.append(len(masks))
         return Probes(
             np.array(chunks, np.int64),

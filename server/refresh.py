@@ -11,12 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from engine.follower import Follower
-from engine.snapshot import Snapshot
-
 from engine.clock import Clock
 from engine.entries import ItemId, ListedItem
 from engine.errors import EngineError, NotReadyError
+from engine.follower import Follower
+from engine.snapshot import Snapshot
 from engine.store import StoreReader
 from engine.verdict import Verdict
 from firstseen.v1 import match_pb2

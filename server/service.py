@@ -6,10 +6,9 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from engine.snapshot import Snapshot
-
 from engine.errors import NotReadyError
 from engine.hashes import SPECS, Item
+from engine.snapshot import Snapshot
 from engine.verdict import Verdict
 from firstseen.v1 import match_pb2, match_pb2_grpc
 from server.boundary import CODES, Context, status_of

@@ -1,17 +1,20 @@
 """The FAISS index against the numpy one."""
 
+from typing import ClassVar
+
 import faiss
 import numpy as np
 import numpy.typing as npt
 
 from engine.exact_index import ExactIndex
 from engine.faiss_index import FaissFlatIndex
+from engine.index import Index
 from tests.engine.index_contract import IndexContract, Pairs, PdqListContract, pairs
 from tests.engine.values import SEED
 
 
 class _AgainstExactIndex(IndexContract):
-    index_type = FaissFlatIndex
+    index_type: ClassVar[type[Index]] = FaissFlatIndex
 
     def oracle(
         self,

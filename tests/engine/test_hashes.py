@@ -32,7 +32,7 @@ TEXTS: list[Callable[[object], str]] = [
     lambda held: f"{held}",
     lambda held: f"{held!s} {held!r} {held!a}",
     lambda held: "%s %r" % (held, held),  # noqa: UP031
-    lambda held: "{0} {0!r}".format(held),  # noqa: UP030, UP032
+    "{0} {0!r}".format,
     lambda held: str([held]),
     lambda held: str({"held": held}),
     lambda held: str(Exception(held)),

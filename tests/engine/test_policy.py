@@ -147,7 +147,7 @@ def test_disabled_bank_is_kept_but_counts_for_nothing() -> None:
     rules = Rules.of(
         [
             bank(1, types=pdq_limits(20, 10)),
-            bank(2, enabled=False, types=pdq_limits(60, 90) | EXACT),
+            bank(2, enabled=False, types={**pdq_limits(60, 90), **EXACT}),
         ]
     )
     assert set(rules.banks) == {1, 2}

@@ -105,10 +105,7 @@ def bank(
     types: Mapping[HashType, TypePolicy] | None = None,
 ) -> Bank:
     """Bank number `number`; it lists every type at its defaults unless told otherwise."""
-    if types is None:
-        policy = BankPolicy(role, enabled)
-    else:
-        policy = BankPolicy(role, enabled, types)
+    policy = BankPolicy(role, enabled) if types is None else BankPolicy(role, enabled, types)
     return Bank(BankId(number), f"BANK_{number}", policy)
 
 

@@ -13,9 +13,8 @@ import threading
 from pathlib import Path
 
 from engine.follower import Follower
-from engine.snapshot import Snapshot
-
 from engine.hashes import Item, MediaType
+from engine.snapshot import Snapshot
 from engine.verdict import Verdict
 
 SLOW_S = 1.0

@@ -1,0 +1,177 @@
+"""Following a store: first load, changes, failures, and many readers beside one poller."""
+
+import threading
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from engine.entries import Checkpoint
+from engine.errors import CorruptError, LogTruncatedError, NotReadyError
+from engine.follower import Follower
+from engine.store import Contents, Delta, StoreReader
+from engine.verdict import Verdict
+from tests.engine.values import FakeClock, ListModel, bank, pdq, picture, value
+
+
+class ModelStore:
+    """A store in memory that fails when a test wants it to."""
+
+    def __init__(self, model: ListModel) -> None:
+        self.model = model
+        self.failures: dict[str, Exception] = {}
+        self.calls: list[str] = []
+        self.on_head: Callable[[], None] = lambda: None
+
+    def _called(self, name: str) -> None:
+        self.calls.append(name)
+        if name in self.failures:
+            raise self.failures[name]
+
+    def head(self) -> Checkpoint:
+        self._called("head")
+        self.on_head()
+        return self.model.checkpoint
+
+    def contents(self) -> Contents:
+        self._called("contents")
+        return self.model.contents()
+
+    def delta(self, base: Checkpoint) -> Delta:
+        self._called("delta")
+        return self.model.delta(base)
+
+
+class World:
+    """A followed store."""
+
+    def __init__(self) -> None:
+        self.model = ListModel(bank(1))
+        self.store = ModelStore(self.model)
+        self.clock = FakeClock()
+        self.follower = Follower(cast("StoreReader", self.store), self.clock)
+
+    def load(self, number: int) -> None:
+        self.model.load(1, picture(pdq(value(number))))
+
+    def verdict(self, number: int) -> Verdict:
+        return self.follower.snapshot.judge(picture(pdq(value(number))))
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_before_the_first_poll_nothing_is_ready(world: World) -> None:
+    with pytest.raises(NotReadyError):
+        world.follower.snapshot  # noqa: B018
+    with pytest.raises(NotReadyError):
+        world.follower.age_ms()
+
+
+def test_changes_are_followed_by_deltas(world: World) -> None:
+    assert world.follower.poll()
+    assert world.verdict(1) is Verdict.NOVEL
+    world.load(1)
+    assert world.follower.poll()
+    assert world.verdict(1) is Verdict.KNOWN
+    world.model.withdraw(list(world.model.listed))
+    assert world.follower.poll()
+    assert world.verdict(1) is Verdict.NOVEL
+    assert world.store.calls.count("contents") == 1
+    assert world.follower.resets == 0
+
+
+def test_snapshot_stays_the_same_object_while_nothing_changes(world: World) -> None:
+    world.follower.poll()
+    snapshot = world.follower.snapshot
+    assert not world.follower.poll()
+    assert world.follower.snapshot is snapshot
+
+
+def test_age_grows_between_polls_and_is_counted_from_before_the_head_was_read(
+    world: World,
+) -> None:
+    world.follower.poll()
+    world.clock.now_ms += 70
+    assert world.follower.age_ms() == 70
+    world.store.on_head = lambda: setattr(world.clock, "now_ms", world.clock.now_ms + 5)
+    world.follower.poll()
+    assert world.follower.age_ms() == 5
+
+
+def test_failing_poll_keeps_the_snapshot_and_lets_it_age(world: World) -> None:
+    world.follower.poll()
+    world.store.failures["head"] = OSError("gone")
+    world.clock.now_ms += 1_000
+    with pytest.raises(OSError, match="gone"):
+        world.follower.poll()
+    assert world.follower.age_ms() == 1_000
+    assert world.verdict(1) is Verdict.NOVEL
+    del world.store.failures["head"]
+    assert not world.follower.poll()
+    assert world.follower.age_ms() == 0
+
+
+@pytest.mark.parametrize("error", [LogTruncatedError("gap"), CorruptError("record 2")])
+def test_log_that_does_not_lead_on_resets(world: World, error: Exception) -> None:
+    world.follower.poll()
+    world.load(1)
+    world.store.failures["delta"] = error
+    assert world.follower.poll()
+    assert world.verdict(1) is Verdict.KNOWN
+    assert world.follower.resets == 1
+
+
+def test_delta_that_is_wrong_resets(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.follower.poll()
+    world.load(1)
+    honest = world.store.delta
+    base = world.follower.snapshot.checkpoint
+
+    def wrong(_: Checkpoint) -> Delta:
+        delta = honest(base)
+        return Delta(delta.base, delta.head, delta.banks, (), ListModel().contents().columns)
+
+    monkeypatch.setattr(world.store, "delta", wrong)
+    assert world.follower.poll()
+    assert world.verdict(1) is Verdict.KNOWN
+    assert world.follower.resets == 1
+
+
+def test_damaged_store_is_corrupt_and_the_last_snapshot_stays(world: World) -> None:
+    world.follower.poll()
+    world.load(1)
+    for name in ("delta", "contents"):
+        world.store.failures[name] = CorruptError("record 2")
+    with pytest.raises(CorruptError):
+        world.follower.poll()
+    assert world.verdict(1) is Verdict.NOVEL
+    assert world.follower.resets == 0
+
+
+def test_readers_beside_the_poller_see_whole_checkpoints(world: World) -> None:
+    world.follower.poll()
+    stop = threading.Event()
+    wrong: list[Any] = []
+
+    def read() -> None:
+        while not stop.is_set():
+            snapshot = world.follower.snapshot
+            count = snapshot.checkpoint.entry_count
+            for number in (count, count + 1):
+                known = snapshot.judge(picture(pdq(value(number)))) is Verdict.KNOWN
+                if known != (1 <= number <= count):
+                    wrong.append((number, count))
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for number in range(1, 60):
+        world.load(number)
+        world.follower.poll()
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert wrong == []

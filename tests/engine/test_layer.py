@@ -1,0 +1,105 @@
+"""Layers: base, tail and what was taken out, against a dict and the numpy index."""
+
+import random
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import pytest
+
+from engine import layer as layer_module
+from engine.entries import Columns, ColumnsBuilder
+from engine.equality_index import EqualityIndex
+from engine.exact_index import ExactIndex
+from engine.faiss_index import FaissFlatIndex
+from engine.hashes import HashType
+from engine.index import Index
+from engine.layer import Found, Layer
+from tests.engine.values import SEED, distance_bits, flipped, id_ranges, rows, triples, value
+
+FOLD_AT: Final = 16
+
+
+@pytest.fixture(autouse=True)
+def small_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folds after a few entries, so that a short test sees many."""
+    monkeypatch.setattr(layer_module, "_FOLD_AT_LEAST", FOLD_AT)
+
+
+def columns(entries: Mapping[int, bytes]) -> Columns:
+    builder = ColumnsBuilder(HashType.PDQ)
+    for entry_id, content in sorted(entries.items()):
+        builder.add(entry_id, entry_id - entry_id % 2, entry_id % 3 + 1, content)
+    return builder.build()
+
+
+def found_ids(found: Found) -> list[tuple[int, int, int]]:
+    for entry_id, item_id, bank_id in zip(
+        found.entry_ids.tolist(), found.item_ids.tolist(), found.bank_ids.tolist(), strict=True
+    ):
+        assert (item_id, bank_id) == (entry_id - entry_id % 2, entry_id % 3 + 1)
+    return sorted(
+        zip(
+            found.queries.tolist(),
+            found.entry_ids.tolist(),
+            found.distances_bits.tolist(),
+            strict=True,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("index_type", "distance"), [(ExactIndex, 31), (FaissFlatIndex, 31), (EqualityIndex, 0)]
+)
+def test_history_of_changes_agrees_with_a_dict(index_type: type[Index], distance: int) -> None:
+    chance = random.Random(SEED)
+    listed: dict[int, bytes] = {}
+    layer = Layer.of(columns(listed), index_type)
+    next_id, folds = 1, 0
+    for step in range(120):
+        added = {}
+        for _ in range(chance.choice([0, 1, 5, 40])):
+            added[next_id] = flipped(value(chance.randrange(6)), chance.randrange(40), next_id)
+            next_id += chance.randrange(1, 4)
+        gone = set(chance.sample(sorted(listed), len(listed) // chance.choice([2, 10, 50])))
+        never_there = {next_id + 1_000}
+        before = layer
+        before_ids = found_ids(before.search(rows([value(0)]), distance))
+        layer, removed = layer.advance(id_ranges(gone | never_there), columns(added))
+        assert triples(removed) == triples(columns({i: listed[i] for i in gone}))
+        listed = {i: v for i, v in listed.items() if i not in gone} | added
+        assert len(layer) == len(listed)
+        folds += not len(layer.tail.columns) and bool(added)
+        queries = [value(number) for number in range(6)] + list(added.values())[:3]
+        want = [
+            (query, entry_id, bits)
+            for query, wanted in enumerate(queries)
+            for entry_id, content in listed.items()
+            if (bits := distance_bits(wanted, content)) <= distance
+        ]
+        assert found_ids(layer.search(rows(queries), distance)) == sorted(want), step
+        assert found_ids(before.search(rows([value(0)]), distance)) == before_ids
+    assert folds > 5
+
+
+def test_small_change_keeps_the_base() -> None:
+    base = {number: value(number) for number in range(1, 101)}
+    layer = Layer.of(columns(base), ExactIndex)
+    grown, _ = layer.advance((), columns({200: value(200)}))
+    assert grown.base is layer.base
+    assert len(grown.tail.columns) == 1
+
+
+def test_dead_entries_are_swept_out() -> None:
+    base = {number: value(number) for number in range(1, 101)}
+    layer = Layer.of(columns(base), ExactIndex)
+    swept, removed = layer.advance(id_ranges(range(1, FOLD_AT + 2)), columns({}))
+    assert len(removed) == FOLD_AT + 1
+    assert len(swept.base.columns) == len(swept) == 100 - FOLD_AT - 1
+
+
+def test_base_of_a_layer_is_not_written_to() -> None:
+    layer = Layer.of(columns({1: value(1), 2: value(2)}), ExactIndex)
+    alive = layer.base.alive.copy()
+    layer.advance(id_ranges([1]), columns({}))
+    assert np.array_equal(layer.base.alive, alive)

@@ -1,0 +1,158 @@
+"""Multi-index hashing against the numpy index: every list, every distance, the same pairs."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from engine.exact_index import ExactIndex
+from engine.index import Index
+from engine.mih_index import MihIndex
+from engine.mih_plan import Plan, max_candidates, permutation
+from tests.engine.index_contract import IndexContract, Pairs, PdqListContract, pairs
+from tests.engine.values import SEED
+
+ROWS = 12_000  # enough for tables
+DISTANCES = (0, 1, 2, 15, 30, 31, 32, 47, 64)
+
+
+class _AgainstExactIndex(IndexContract):
+    index_type: ClassVar[type[Index]] = MihIndex
+
+    def oracle(
+        self,
+        values: npt.NDArray[np.uint8],
+        queries: npt.NDArray[np.uint8],
+        max_distance_bits: int,
+    ) -> Pairs:
+        return pairs(ExactIndex.build(values).search(queries, max_distance_bits))
+
+
+class TestMihIndex(_AgainstExactIndex, PdqListContract):
+    """Of 256 bits."""
+
+
+class TestMihIndexOf128Bits(_AgainstExactIndex):
+    """Of 128 bits."""
+
+    size_bytes = 16
+
+
+def near(listed: npt.NDArray[np.uint8], count: int = 40) -> npt.NDArray[np.uint8]:
+    """Queries some bits away from listed values, and some far from all."""
+    generator = np.random.default_rng(SEED)
+    queries = listed[generator.integers(0, len(listed), count)].copy()
+    for number, query in enumerate(queries):
+        for bit in generator.choice(query.size * 8, number % 40, replace=False):
+            query[bit >> 3] ^= np.uint8(1 << (bit & 7))
+    return queries
+
+
+def weighted(count: int) -> npt.NDArray[np.uint8]:
+    """Values of exactly 128 ones."""
+    order = np.argsort(np.random.default_rng(SEED).random((count, 256)), axis=1)
+    return np.packbits(order < 128, axis=1)
+
+
+def uniform(count: int, size_bytes: int = 32) -> npt.NDArray[np.uint8]:
+    return np.random.default_rng(SEED).integers(0, 256, (count, size_bytes), np.uint8)
+
+
+def few_of_other_weight(count: int) -> npt.NDArray[np.uint8]:
+    listed = weighted(count)
+    listed[::100, 0] ^= 1
+    return listed
+
+
+def skewed(count: int) -> npt.NDArray[np.uint8]:
+    """Half of the bits are nearly always 0, so a few buckets hold nearly everything."""
+    return uniform(count) & np.where(np.arange(32) % 2, 255, 1).astype(np.uint8)
+
+
+def one_bit_apart(count: int) -> npt.NDArray[np.uint8]:
+    listed = np.repeat(uniform(1), count, axis=0)
+    for row in range(256):
+        listed[row, row >> 3] ^= np.uint8(1 << (row & 7))
+    return listed
+
+
+LISTS = {
+    "uniform": uniform(ROWS),
+    "of 128 ones": weighted(ROWS),
+    "few of other weight": few_of_other_weight(ROWS),
+    "skewed": skewed(ROWS),
+    "all equal": np.repeat(uniform(1), ROWS, axis=0),
+    "all zeros": np.zeros((ROWS, 32), np.uint8),
+    "one bit apart": one_bit_apart(ROWS),
+    "each twice": np.repeat(uniform(ROWS // 2), 2, axis=0),
+    "64 bits": uniform(ROWS, 8),
+    "128 bits": uniform(ROWS, 16),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_list_at_every_distance_agrees_with_numpy(name: str) -> None:
+    listed = LISTS[name]
+    index, oracle = MihIndex.build(listed), ExactIndex.build(listed)
+    queries = near(listed, 12 if len(np.unique(listed, axis=0)) < 300 else 40)
+    for distance in DISTANCES:
+        found = pairs(index.search(queries, distance))
+        assert found == pairs(oracle.search(queries, distance))
+
+
+def test_real_hashes_agree_with_numpy(shared_data: Path) -> None:
+    listed = np.fromfile(shared_data / "pdq" / "crop-hashes.bin", np.uint8).reshape(-1, 32)
+    index, oracle = MihIndex.build(listed), ExactIndex.build(listed)
+    queries = near(listed)
+    for distance in (0, 30, 31, 47):
+        assert pairs(index.search(queries, distance)) == pairs(oracle.search(queries, distance))
+
+
+def test_threads_search_alike() -> None:
+    index = MihIndex.build(LISTS["of 128 ones"])
+    queries = near(LISTS["of 128 ones"])
+    want = pairs(index.search(queries, 31))
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: pairs(index.search(queries, 31)), range(32)))
+    assert found == [want] * 32
+
+
+@pytest.mark.parametrize("size_bits", [64, 128, 256])
+@pytest.mark.parametrize("row_count", [3_000, 100_000, 1_000_000, 10_000_000])
+def test_radii_find_everything_within_the_distance(size_bits: int, row_count: int) -> None:
+    plan = Plan.cheapest(size_bits, row_count, 31 * size_bits // 256)
+    assert sum(plan.widths) == size_bits
+    for radius in range(size_bits // 4 + 1):
+        radii = plan.radii(radius)
+        # Pigeonhole: whoever misses every chunk is further away than the radius.
+        assert sum(own + 1 for own in radii) == radius + 1
+        assert all(-1 <= own <= width for own, width in zip(radii, plan.widths, strict=True))
+
+
+def test_probes_are_the_balls_of_their_chunks() -> None:
+    plan = Plan.of(64, 6)
+    probes = plan.probes(9)
+    assert len(probes.masks) == plan.probe_count(9)
+    for number, (low_bit, width, own, start) in enumerate(probes.chunks.tolist()):
+        masks = probes.masks[probes.mask_bounds[number] : probes.mask_bounds[number + 1]].tolist()
+        ball = [mask for mask in range(1 << width) if mask.bit_count() <= own]
+        assert sorted(masks) == ball
+        assert (low_bit, start) == (plan.low_bits[number], plan.offset_starts[number])
+
+
+def test_longer_lists_get_fewer_and_wider_chunks() -> None:
+    counts = [len(Plan.cheapest(256, 10**n, 31).widths) for n in range(4, 9)]
+    assert counts == sorted(counts, reverse=True)
+    assert max_candidates(10**7) < 10**7
+
+
+@pytest.mark.parametrize("size_bits", [64, 128, 256])
+def test_permutation_is_fixed(size_bits: int) -> None:
+    places = permutation(size_bits)
+    assert sorted(places.tolist()) == list(range(size_bits))
+    # Written down: an index on disk of this version rests on it.
+    first = {64: [13, 11, 14, 38], 128: [19, 111, 59, 91], 256: [160, 190, 223, 143]}[size_bits]
+    assert places[:4].tolist() == first
