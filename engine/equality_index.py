@@ -4,13 +4,15 @@ A hash is evenly spread over its range, so its first eight bytes nearly always t
 it apart: they are kept sorted, found by bisection, and the whole value is compared.
 """
 
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.errors import InvalidInputError
 from engine.index import NO_HITS, Hits, Index, check_queries
+
+_QUERY_NS: Final = 1_000.0  # a bisection, whatever the length
 
 
 class EqualityIndex(Index):
@@ -29,6 +31,11 @@ class EqualityIndex(Index):
 
     def __len__(self) -> int:
         return len(self._values)
+
+    @property
+    def query_ns(self) -> float:
+        """See `Index.query_ns`."""
+        return _QUERY_NS
 
     def search(self, queries: npt.NDArray[np.uint8], max_distance_bits: int = 0) -> Hits:
         """See `Index.search`.

@@ -5,13 +5,15 @@ settled here: its radius is exclusive, its distances are float32, its thread cou
 belongs to the calling thread.
 """
 
-from typing import Self
+from typing import Final, Self
 
 import faiss
 import numpy as np
 import numpy.typing as npt
 
 from engine.index import Hits, Index, check_queries
+
+_ROW_NS: Final = 1.05  # measured at 100,000 and 1 M rows of 32 bytes
 
 
 class FaissFlatIndex(Index):
@@ -29,6 +31,11 @@ class FaissFlatIndex(Index):
 
     def __len__(self) -> int:
         return int(self._flat.ntotal)
+
+    @property
+    def query_ns(self) -> float:
+        """See `Index.query_ns`."""
+        return len(self) * _ROW_NS
 
     def search(self, queries: npt.NDArray[np.uint8], max_distance_bits: int) -> Hits:
         """See `Index.search`."""

@@ -59,6 +59,11 @@ class Index(ABC):
     def __len__(self) -> int:
         """How many rows it has."""
 
+    @property
+    @abstractmethod
+    def query_ns(self) -> float:
+        """About how long one query takes, to decide where to run it; right within a few times."""
+
     @abstractmethod
     def search(self, queries: npt.NDArray[np.uint8], max_distance_bits: int) -> Hits:
         """Finds every pair at a distance of at most `max_distance_bits` (inclusive).

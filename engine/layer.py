@@ -1,14 +1,17 @@
-"""The entries of one hash type, searchable: a large part that rests and a small one that grows.
+"""The entries of one hash type, searchable: a few parts, each far smaller than the one before.
 
-    base   every entry up to some checkpoint       rebuilt seldom
-    tail   the entries added since                 rebuilt with every delta, so kept small
-    alive  beside each, a mask of what is listed   copied with every withdrawal
+New entries become a part at the end, and neighbours are joined until every part has
+more than eight times the rows of the next. So a list of any length has few parts, a
+change is indexed at once, and an entry is indexed anew only some eight times for
+each factor of eight that the list grows by. Beside each part is a mask of what is still
+listed, copied with every withdrawal.
 
 A layer never changes; `advance` makes the next one and shares what stayed the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -17,11 +20,12 @@ import numpy.typing as npt
 from engine.entries import Columns, IdRange
 from engine.index import Hits, Index
 
-# The tail is folded into the base when it outgrows an eighth of it, so an entry is
-# indexed anew at most some nine times over a list's growth; under 4,096 entries
-# a rebuild costs less than noticing. Dead entries are swept out by the same measure.
-_FOLD_FRACTION: Final = 8
-_FOLD_AT_LEAST: Final = 4_096
+_RATIO: Final = 8
+# Under so many rows, indexing them anew costs less than searching one part more.
+_SMALL_ROWS: Final = 4_096
+
+Chooser = Callable[[int], type[Index]]
+"""Says what to search a part with, given its number of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +80,9 @@ class _Part:
     dead_count: int = 0
 
     @classmethod
-    def of(cls, columns: Columns, index_type: type[Index]) -> "_Part":
-        return cls(columns, index_type.build(columns.values), np.ones(len(columns), np.bool_))
+    def of(cls, columns: Columns, choose: Chooser) -> "_Part":
+        index = choose(len(columns)).build(columns.values)
+        return cls(columns, index, np.ones(len(columns), np.bool_))
 
     def __len__(self) -> int:
         return len(self.columns) - self.dead_count
@@ -92,6 +97,10 @@ class _Part:
         alive[rows] = False
         part = replace(self, alive=alive, dead_count=self.dead_count + len(rows))
         return part, self.columns.select(rows)
+
+    def is_mostly_dead(self) -> bool:
+        """Whether sweeping it out is worth indexing the rest anew."""
+        return self.dead_count > max(_SMALL_ROWS, len(self.columns) // _RATIO)
 
     def listed(self) -> Columns:
         """The entries that are still listed."""
@@ -114,25 +123,32 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """The listed entries of one hash type at one checkpoint; immutable."""
+    """The listed entries of one hash type at one checkpoint; immutable.
 
-    base: _Part
-    tail: _Part
-    index_type: type[Index]
+    Attributes:
+        parts: from the oldest and largest to the newest and smallest; at least one.
+        choose: what to search a part with.
+    """
+
+    parts: tuple[_Part, ...]
+    choose: Chooser
 
     @classmethod
-    def of(cls, columns: Columns, index_type: type[Index]) -> "Layer":
+    def of(cls, columns: Columns, choose: Chooser) -> "Layer":
         """Indexes entries.
 
         Args:
             columns: the entries, ascending by id.
-            index_type: what to search them with.
+            choose: what to search a part with.
         """
-        nothing = columns.select(np.empty(0, np.int64))
-        return cls(_Part.of(columns, index_type), _Part.of(nothing, index_type), index_type)
+        return cls((_Part.of(columns, choose),), choose)
 
     def __len__(self) -> int:
-        return len(self.base) + len(self.tail)
+        return sum(len(part) for part in self.parts)
+
+    def query_ns(self) -> float:
+        """About how long one query takes."""
+        return sum(part.index.query_ns for part in self.parts)
 
     def advance(self, removed: Sequence[IdRange], added: Columns) -> tuple["Layer", Columns]:
         """The layer after a delta.
@@ -144,19 +160,27 @@ class Layer:
         Returns:
             the layer, and the entries that were taken out.
         """
-        base, base_removed = self.base.without(removed)
-        tail, tail_removed = self.tail.without(removed)
-        if len(added):
-            tail = _Part.of(tail.listed().concat(added), self.index_type)
-        layer = replace(self, base=base, tail=tail).folded()
-        return layer, base_removed.concat(tail_removed)
+        parts, taken = [], []
+        for part in self.parts:
+            rest, gone = part.without(removed)
+            parts.append(rest)
+            taken.append(gone)
+        layer = Layer(self._joined(parts, added), self.choose)
+        return layer, reduce(Columns.concat, taken)
 
-    def folded(self) -> "Layer":
-        """The same entries as one part, once tail and dead entries are worth a rebuild."""
-        loose = len(self.tail.columns) + self.base.dead_count
-        if loose <= max(_FOLD_AT_LEAST, len(self.base.columns) // _FOLD_FRACTION):
-            return self
-        return Layer.of(self.base.listed().concat(self.tail.listed()), self.index_type)
+    def _joined(self, parts: list[_Part], added: Columns) -> tuple[_Part, ...]:
+        """The parts with what is new, joined and swept where that is worth it."""
+        new = added
+        # What is joined is collected first, so that nothing is indexed twice on the way.
+        while parts and len(new) and len(parts[-1]) <= max(_SMALL_ROWS, _RATIO * len(new)):
+            new = parts.pop().listed().concat(new)
+        kept = [
+            _Part.of(part.listed(), self.choose) if part.is_mostly_dead() else part
+            for part in parts
+        ]
+        if len(new) or not kept:
+            kept.append(_Part.of(new, self.choose))
+        return tuple(kept)
 
     def search(self, queries: npt.NDArray[np.uint8], max_distance_bits: int) -> Found:
         """Finds every listed entry within the distance (inclusive) of each query.
@@ -165,7 +189,9 @@ class Layer:
             queries: uint8, shape (q, size_bytes).
             max_distance_bits: as `Index.search`.
         """
-        found = self.base.search(queries, max_distance_bits)
-        if len(self.tail.columns):
-            found = found.concat(self.tail.search(queries, max_distance_bits))
+        found = self.parts[0].search(queries, max_distance_bits)
+        for part in self.parts[1:]:
+            more = part.search(queries, max_distance_bits)
+            if len(more):
+                found = found.concat(more)
         return found

@@ -20,7 +20,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Final, Self
 
 import numpy as np
@@ -29,7 +29,7 @@ import numpy.typing as npt
 from engine import mih_kernels
 from engine.hashes import SPECS, HashType
 from engine.index import NO_HITS, Hits, Index, check_queries
-from engine.mih_plan import Plan, Probes, max_candidates, permutation
+from engine.mih_plan import Plan, Probes, max_candidates, permutation, scan_ns
 
 # What lists are laid out for; any other distance is found too, only less cheaply.
 _PLANNED_DISTANCE_BITS: Final = SPECS[HashType.PDQ].default_distance_bits
@@ -78,6 +78,12 @@ class _Group:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(fill, range(len(plan.widths))))
         return cls(parity, rows, plan, offsets, postings)
+
+    def query_ns(self) -> float:
+        """What one query within the planned distance is expected to take."""
+        if self.plan is None:
+            return scan_ns(len(self.rows))
+        return self.plan.cost_ns(len(self.rows), _PLANNED_DISTANCE_BITS)
 
     def radius_of(self, parity: int, max_distance_bits: int) -> int:
         """The largest distance within the limit that a query of this parity can have here."""
@@ -150,6 +156,11 @@ class MihIndex(Index):
 
     def __len__(self) -> int:
         return len(self._codes)
+
+    @cached_property
+    def query_ns(self) -> float:
+        """See `Index.query_ns`."""
+        return sum(group.query_ns() for group in self._groups)
 
     def search(self, queries: npt.NDArray[np.uint8], max_distance_bits: int) -> Hits:
         """See `Index.search`."""

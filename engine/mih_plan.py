@@ -134,7 +134,7 @@ class Plan:
 
     def pays(self, row_count: int, radius: int) -> bool:
         """Whether looking is expected to cost less than comparing every row."""
-        return self.cost_ns(row_count, radius) < row_count * _SCAN_NS
+        return self.cost_ns(row_count, radius) < scan_ns(row_count)
 
     def probes(self, radius: int) -> Probes:
         """Where to look for everything within `radius`."""
@@ -155,6 +155,11 @@ class Plan:
         )
 
 
+def scan_ns(row_count: int) -> float:
+    """What comparing every row is expected to take."""
+    return row_count * _SCAN_NS
+
+
 def max_candidates(row_count: int) -> int:
     """From how many candidates on comparing every row is the faster."""
-    return max(1_024, int(row_count * _SCAN_NS / _CANDIDATE_NS))
+    return max(1_024, int(scan_ns(row_count) / _CANDIDATE_NS))

@@ -23,11 +23,14 @@ from engine.errors import CorruptError
 from engine.faiss_index import FaissFlatIndex
 from engine.hashes import SPECS, HashType, Item
 from engine.index import Index
-from engine.layer import Found, Layer
+from engine.layer import Chooser, Found, Layer
+from engine.mih_index import MihIndex
 from engine.policy import Bank, BankId, BankRole, Rules
 from engine.store import Contents, Delta
 from engine.verdict import Match, Nearness, Verdict, decide_nearest
 
+# Measured: a scan of so many by FAISS takes as long as one search by multi-index hashing.
+_SCANNED_ROWS: Final = 16_384
 _NO_LIMIT: Final = -1  # a distance is never as small: a bank that does not match
 
 
@@ -68,6 +71,7 @@ class Snapshot:
     rules: Rules
     _layers: Mapping[HashType, Layer]
     _limits: Mapping[HashType, _Limits]
+    _query_ns: Mapping[HashType, float]
 
     @classmethod
     def of(cls, contents: Contents) -> "Snapshot":
@@ -84,7 +88,7 @@ class Snapshot:
             Checkpoint.at(contents.checkpoint.sequence, entry_count, digest), contents.checkpoint
         )
         layers = {
-            hash_type: Layer.of(columns, _index_type(hash_type))
+            hash_type: Layer.of(columns, _CHOOSERS[hash_type])
             for hash_type, columns in contents.columns.items()
         }
         return cls._at(contents.checkpoint, contents.banks, layers)
@@ -95,7 +99,8 @@ class Snapshot:
     ) -> "Snapshot":
         rules = Rules.of(banks)
         limits = {hash_type: _Limits.of(hash_type, rules) for hash_type in rules.types}
-        return cls(checkpoint, rules, layers, limits)
+        query_ns = {hash_type: layer.query_ns() for hash_type, layer in layers.items()}
+        return cls(checkpoint, rules, layers, limits, query_ns)
 
     def advance(self, delta: Delta) -> "Snapshot":
         """The snapshot at the delta's head; what did not change is shared.
@@ -115,6 +120,10 @@ class Snapshot:
         entry_count = sum(len(layer) for layer in layers.values())
         _check_agrees(Checkpoint.at(delta.head.sequence, entry_count, digest), delta.head)
         return self._at(delta.head, delta.banks, layers)
+
+    def search_ns(self, item: Item) -> float:
+        """About how long searching an item takes, to decide where to do it."""
+        return sum(self._query_ns[hash_.type] for hash_ in item.hashes)
 
     def judge(self, item: Item) -> Verdict:
         """Says what an item is, without telling why.
@@ -177,8 +186,18 @@ class Snapshot:
             yield hash_type, list(indexes.values()), found
 
 
-def _index_type(hash_type: HashType) -> type[Index]:
-    return FaissFlatIndex if SPECS[hash_type].perceptual else EqualityIndex
+def _perceptual_index(row_count: int) -> type[Index]:
+    return MihIndex if row_count > _SCANNED_ROWS else FaissFlatIndex
+
+
+def _exact_index(_: int) -> type[Index]:
+    return EqualityIndex
+
+
+_CHOOSERS: Final[Mapping[HashType, Chooser]] = {
+    hash_type: _perceptual_index if spec.perceptual else _exact_index
+    for hash_type, spec in SPECS.items()
+}
 
 
 def _nearest(hash_type: HashType, distances_bits: npt.NDArray[np.int32]) -> list[Nearness]:

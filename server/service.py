@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from engine.errors import NotReadyError
-from engine.hashes import SPECS, Item
+from engine.hashes import Item
 from engine.snapshot import Snapshot
 from engine.verdict import Verdict
 from firstseen.v1 import match_pb2, match_pb2_grpc
@@ -18,9 +18,9 @@ from server.refresh import Refresher, View
 from server.telemetry import CallCounts
 
 METHOD_STREAM_ITEM: Final = "firstseen.v1.MatchService/CheckStream item"
-# Distances computed on the event loop at most, about a millisecond of flat search; a larger
-# search goes to a thread, which costs 50 to 100 microseconds and lets other calls pass.
-INLINE_DISTANCES: Final = 1_000_000
+# The longest search on the event loop; a longer one goes to a thread, which costs 50 to 100
+# microseconds and lets other calls pass.
+INLINE_NS: Final = 1_000_000
 
 _Outcome = match_pb2.CheckStreamResponse
 
@@ -32,8 +32,7 @@ def search_pool() -> ThreadPoolExecutor:
 
 def is_quick(snapshot: Snapshot, item: Item) -> bool:
     """Whether an item is searched faster than a thread would be worth."""
-    perceptual = sum(SPECS[hash_.type].perceptual for hash_ in item.hashes)
-    return perceptual * snapshot.checkpoint.entry_count <= INLINE_DISTANCES
+    return snapshot.search_ns(item) <= INLINE_NS
 
 
 class MatchService(match_pb2_grpc.MatchServiceServicer):

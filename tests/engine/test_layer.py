@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -17,13 +18,13 @@ from engine.index import Index
 from engine.layer import Found, Layer
 from tests.engine.values import SEED, distance_bits, flipped, id_ranges, rows, triples, value
 
-FOLD_AT: Final = 16
+SMALL: Final = 16
 
 
 @pytest.fixture(autouse=True)
 def small_folds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Folds after a few entries, so that a short test sees many."""
-    monkeypatch.setattr(layer_module, "_FOLD_AT_LEAST", FOLD_AT)
+    monkeypatch.setattr(layer_module, "_SMALL_ROWS", SMALL)
 
 
 def columns(entries: Mapping[int, bytes]) -> Columns:
@@ -54,8 +55,8 @@ def found_ids(found: Found) -> list[tuple[int, int, int]]:
 def test_history_of_changes_agrees_with_a_dict(index_type: type[Index], distance: int) -> None:
     chance = random.Random(SEED)
     listed: dict[int, bytes] = {}
-    layer = Layer.of(columns(listed), index_type)
-    next_id, folds = 1, 0
+    layer = Layer.of(columns(listed), lambda _: index_type)
+    next_id, most_parts = 1, 1
     for step in range(120):
         added = {}
         for _ in range(chance.choice([0, 1, 5, 40])):
@@ -69,7 +70,7 @@ def test_history_of_changes_agrees_with_a_dict(index_type: type[Index], distance
         assert triples(removed) == triples(columns({i: listed[i] for i in gone}))
         listed = {i: v for i, v in listed.items() if i not in gone} | added
         assert len(layer) == len(listed)
-        folds += not len(layer.tail.columns) and bool(added)
+        most_parts = max(most_parts, len(layer.parts))
         queries = [value(number) for number in range(6)] + list(added.values())[:3]
         want = [
             (query, entry_id, bits)
@@ -79,27 +80,62 @@ def test_history_of_changes_agrees_with_a_dict(index_type: type[Index], distance
         ]
         assert found_ids(layer.search(rows(queries), distance)) == sorted(want), step
         assert found_ids(before.search(rows([value(0)]), distance)) == before_ids
-    assert folds > 5
+    assert most_parts > 1
 
 
-def test_small_change_keeps_the_base() -> None:
-    base = {number: value(number) for number in range(1, 101)}
-    layer = Layer.of(columns(base), ExactIndex)
-    grown, _ = layer.advance((), columns({200: value(200)}))
-    assert grown.base is layer.base
-    assert len(grown.tail.columns) == 1
+def exact(_: int) -> type[Index]:
+    return ExactIndex
+
+
+BASE: Final = {number: value(number) for number in range(1, 201)}
+
+
+def test_small_change_keeps_the_large_part() -> None:
+    layer = Layer.of(columns(BASE), exact)
+    grown, _ = layer.advance((), columns({300: value(300)}))
+    assert grown.parts[0] is layer.parts[0]
+    assert [len(part) for part in grown.parts] == [200, 1]
+
+
+def test_each_part_is_far_smaller_than_the_one_before() -> None:
+    layer = Layer.of(columns({}), exact)
+    for number in range(1, 1_000):
+        layer, _ = layer.advance((), columns({number: value(number)}))
+        sizes = [len(part) for part in layer.parts]
+        assert sum(sizes) == number
+        assert all(a > 8 * b for a, b in pairwise(sizes))
+    assert len(layer.parts) > 1
+
+
+def test_change_of_nothing_keeps_every_part() -> None:
+    layer, _ = Layer.of(columns(BASE), exact).advance((), columns({300: value(300)}))
+    same, removed = layer.advance(id_ranges([999]), columns({}))
+    assert len(removed) == 0
+    assert all(a is b for a, b in zip(same.parts, layer.parts, strict=True))
 
 
 def test_dead_entries_are_swept_out() -> None:
-    base = {number: value(number) for number in range(1, 101)}
-    layer = Layer.of(columns(base), ExactIndex)
-    swept, removed = layer.advance(id_ranges(range(1, FOLD_AT + 2)), columns({}))
-    assert len(removed) == FOLD_AT + 1
-    assert len(swept.base.columns) == len(swept) == 100 - FOLD_AT - 1
+    layer = Layer.of(columns(BASE), exact)
+    dead = 200 // 8 + 1
+    swept, removed = layer.advance(id_ranges(range(1, dead + 1)), columns({}))
+    assert len(removed) == dead
+    assert len(swept.parts[0].columns) == len(swept) == 200 - dead
 
 
-def test_base_of_a_layer_is_not_written_to() -> None:
-    layer = Layer.of(columns({1: value(1), 2: value(2)}), ExactIndex)
-    alive = layer.base.alive.copy()
+def test_part_of_a_layer_is_not_written_to() -> None:
+    layer = Layer.of(columns({1: value(1), 2: value(2)}), exact)
+    alive = layer.parts[0].alive.copy()
     layer.advance(id_ranges([1]), columns({}))
-    assert np.array_equal(layer.base.alive, alive)
+    assert np.array_equal(layer.parts[0].alive, alive)
+
+
+def test_parts_are_searched_with_what_their_size_asks_for() -> None:
+    asked: list[int] = []
+
+    def choose(row_count: int) -> type[Index]:
+        asked.append(row_count)
+        return ExactIndex if row_count > 1 else FaissFlatIndex
+
+    layer, _ = Layer.of(columns(BASE), choose).advance((), columns({300: value(300)}))
+    assert [type(part.index) for part in layer.parts] == [ExactIndex, FaissFlatIndex]
+    assert asked == [200, 1]

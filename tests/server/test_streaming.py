@@ -16,7 +16,7 @@ from firstseen.v1 import match_pb2
 from server.config import LimitsConfig
 from server.convert import check_responses
 from server.refresh import Refresher, View
-from server.service import INLINE_DISTANCES, MatchService, search_pool
+from server.service import INLINE_NS, MatchService, search_pool
 from server.telemetry import CallCounts
 from tests.server.worlds import check, message
 
@@ -26,8 +26,9 @@ IN_FLIGHT = 4
 class FakeSnapshot:
     """A list of any size, judged by whatever a test says."""
 
-    def __init__(self, entry_count: int, judge: Callable[[Item], Verdict]) -> None:
-        self.checkpoint = Checkpoint(1, entry_count, 0)
+    def __init__(self, search_ns: int, judge: Callable[[Item], Verdict]) -> None:
+        self.checkpoint = Checkpoint(1, 1, 0)
+        self.search_ns = lambda _: search_ns
         self.judge = judge
 
 
@@ -84,11 +85,9 @@ def service_of(refresher: FakeRefresher, pool: ThreadPoolExecutor) -> MatchServi
     return MatchService(cast("Refresher", refresher), limits, pool, CallCounts())
 
 
-@pytest.mark.parametrize(
-    ("entry_count", "inline"), [(INLINE_DISTANCES, True), (INLINE_DISTANCES + 1, False)]
-)
+@pytest.mark.parametrize(("search_ns", "inline"), [(INLINE_NS, True), (INLINE_NS + 1, False)])
 def test_small_list_is_searched_at_once_and_a_large_one_in_a_thread(
-    pool: ThreadPoolExecutor, entry_count: int, inline: bool
+    pool: ThreadPoolExecutor, search_ns: int, inline: bool
 ) -> None:
     seen: list[threading.Thread] = []
 
@@ -96,7 +95,7 @@ def test_small_list_is_searched_at_once_and_a_large_one_in_a_thread(
         seen.append(threading.current_thread())
         return Verdict.NOVEL
 
-    service = service_of(FakeRefresher(FakeSnapshot(entry_count, judge)), pool)
+    service = service_of(FakeRefresher(FakeSnapshot(search_ns, judge)), pool)
     answer = asyncio.run(service.Check(check(message(0)), cast("Any", None)))
     assert answer.verdict == int(Verdict.NOVEL)
     assert (seen[0] is threading.main_thread()) is inline
