@@ -1,5 +1,7 @@
 """Exact search by FAISS, which compares a query with every row at memory speed.
 
+Beside the plain scan, FAISS' own multi-index hashing, to compare with.
+
 The only file that imports faiss. What FAISS does differently from `Index` is
 settled here: its radius is exclusive, its distances are float32, its thread count
 belongs to the calling thread.
@@ -11,8 +13,10 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from engine.index import Hits, Index, check_queries
+from engine.errors import InvalidInputError
+from engine.index import NO_HITS, Hits, Index, check_queries
 
+_MULTI_HASH_ROW_NS: Final = 1.5  # measured at 1 M and 10 M
 _ROW_NS: Final = 1.05  # measured at 100,000 and 1 M rows of 32 bytes
 
 
@@ -40,10 +44,70 @@ class FaissFlatIndex(Index):
     def search(self, queries: npt.NDArray[np.uint8], max_distance_bits: int) -> Hits:
         """See `Index.search`."""
         queries = check_queries(queries, self._size_bytes, max_distance_bits)
-        # One thread a search: a server is kept busy by many searches, and OpenMP's team
-        # costs more to wake than a small list takes to scan. Set here, in the thread
-        # that searches, for 0.1 us.
-        faiss.omp_set_num_threads(1)
-        bounds, distances, rows = self._flat.range_search(queries, max_distance_bits + 1)
-        counts = np.diff(bounds.astype(np.int64))
-        return Hits(np.repeat(np.arange(len(queries)), counts), rows, distances.astype(np.int32))
+        _use_one_thread()
+        return _hits(*self._flat.range_search(queries, max_distance_bits + 1))
+
+
+class FaissMultiHashIndex(Index):
+    """`IndexBinaryMultiHash` with 16 chunks of 16 bits, one bit flipped, for 256-bit values.
+
+    What Meta's Hasher-Matcher-Actioner runs. Nothing can be taken out of one.
+    """
+
+    _CHUNKS: Final = 16
+    _FLIPS: Final = 1
+    # Pigeonhole: who differs by two bits in each chunk differs by 32.
+    _EXACT_WITHIN_BITS: Final = _CHUNKS * (_FLIPS + 1) - 1
+
+    def __init__(self, values: npt.NDArray[np.uint8]) -> None:
+        self._size_bytes = values.shape[1]
+        self._hashed = faiss.IndexBinaryMultiHash(
+            self._size_bytes * 8, self._CHUNKS, self._size_bytes * 8 // self._CHUNKS
+        )
+        self._hashed.nflip = self._FLIPS
+        self._hashed.add(np.ascontiguousarray(values))
+
+    @classmethod
+    def build(cls, values: npt.NDArray[np.uint8]) -> Self:
+        """See `Index.build`; FAISS copies the values."""
+        return cls(values)
+
+    def __len__(self) -> int:
+        return int(self._hashed.ntotal)
+
+    @property
+    def query_ns(self) -> float:
+        """See `Index.query_ns`."""
+        return len(self) * _MULTI_HASH_ROW_NS
+
+    def search(self, queries: npt.NDArray[np.uint8], max_distance_bits: int) -> Hits:
+        """See `Index.search`.
+
+        Raises:
+            InvalidInputError: also when it would not find everything within the distance.
+        """
+        queries = check_queries(queries, self._size_bytes, max_distance_bits)
+        if max_distance_bits > self._EXACT_WITHIN_BITS:
+            raise InvalidInputError("max_distance_bits", f"want 0 to {self._EXACT_WITHIN_BITS}")
+        if not len(self):
+            return NO_HITS
+        _use_one_thread()
+        return _hits(*self._hashed.range_search(queries, max_distance_bits + 1))
+
+
+def _use_one_thread() -> None:
+    """Makes searches of the calling thread stay in it.
+
+    A server is kept busy by many searches, and OpenMP's team costs more to wake than a
+    small list takes to scan. It takes 0.1 us to say so each time.
+    """
+    faiss.omp_set_num_threads(1)
+
+
+def _hits(
+    bounds: npt.NDArray[np.uint64],
+    distances: npt.NDArray[np.float32],
+    rows: npt.NDArray[np.int64],
+) -> Hits:
+    counts: npt.NDArray[np.int64] = np.diff(bounds).astype(np.int64)
+    return Hits(np.repeat(np.arange(len(counts)), counts), rows, distances.astype(np.int32))

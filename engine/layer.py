@@ -70,6 +70,15 @@ class Found:
         )
 
 
+_NOTHING: Final = Found(
+    np.empty(0, np.int64),
+    np.empty(0, np.int32),
+    np.empty(0, np.uint64),
+    np.empty(0, np.uint64),
+    np.empty(0, np.uint16),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Part:
     """Indexed entries, and which of them are still listed."""
@@ -107,10 +116,14 @@ class _Part:
         return self.columns.select(self.alive) if self.dead_count else self.columns
 
     def search(self, queries: npt.NDArray[np.uint8], max_distance_bits: int) -> Found:
+        if not len(self):
+            return _NOTHING
         hits = self.index.search(queries, max_distance_bits)
         if self.dead_count:
             alive = self.alive[hits.rows]
             hits = Hits(hits.queries[alive], hits.rows[alive], hits.distances_bits[alive])
+        if not len(hits):
+            return _NOTHING
         rows, columns = hits.rows, self.columns
         return Found(
             hits.queries,

@@ -36,6 +36,7 @@ _PLANNED_DISTANCE_BITS: Final = SPECS[HashType.PDQ].default_distance_bits
 _SCANNED_ROWS: Final = 2_048  # a group as small costs less to compare than to look up
 _MINORITY: Final = 8  # one kind of weight is listed apart when it is under an eighth
 _FIRST_HITS: Final = 1_024
+_ANY: Final = -1  # queries of any weight
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,15 +93,19 @@ class _Group:
         return max_distance_bits - (parity + self.parity + max_distance_bits) % 2
 
     def search(
-        self, codes: npt.NDArray[np.uint64], queries: npt.NDArray[np.uint64], radius: int
+        self,
+        codes: npt.NDArray[np.uint64],
+        queries: npt.NDArray[np.uint64],
+        parity: int,
+        radius: int,
     ) -> Hits:
         hits = np.empty((_FIRST_HITS, 3), np.uint32)
-        found = self._search(codes, queries, radius, hits)
-        if found > len(hits):
-            hits = np.empty((found, 3), np.uint32)
-            self._search(codes, queries, radius, hits)
+        found = self._search(codes, queries, parity, radius, hits)
         if not found:
             return NO_HITS
+        if found > len(hits):
+            hits = np.empty((found, 3), np.uint32)
+            self._search(codes, queries, parity, radius, hits)
         return Hits(
             hits[:found, 0].astype(np.int64),
             hits[:found, 1].astype(np.int64),
@@ -111,12 +116,14 @@ class _Group:
         self,
         codes: npt.NDArray[np.uint64],
         queries: npt.NDArray[np.uint64],
+        parity: int,
         radius: int,
         hits: npt.NDArray[np.uint32],
     ) -> int:
         probes = self._probes_for(radius)
+        source_bits = _permutation(codes.shape[1] * 64)
         if probes is None:
-            return mih_kernels.scan(codes, self.rows, queries, radius, hits)
+            return mih_kernels.scan(codes, self.rows, source_bits, parity, queries, radius, hits)
         return mih_kernels.probe(
             codes,
             self.offsets,
@@ -124,6 +131,8 @@ class _Group:
             probes.chunks,
             probes.masks,
             probes.mask_bounds,
+            source_bits,
+            parity,
             queries,
             radius,
             max_candidates(len(self.rows)),
@@ -165,19 +174,15 @@ class MihIndex(Index):
     def search(self, queries: npt.NDArray[np.uint8], max_distance_bits: int) -> Hits:
         """See `Index.search`."""
         queries = check_queries(queries, self._size_bytes, max_distance_bits)
-        codes = self._permuted(queries)
-        parities = _parities(codes)
+        words = queries.view(np.uint64)
         parts = []
-        for parity in (0, 1):
-            numbers = np.flatnonzero(parities == parity)
-            if not len(numbers):
-                continue
-            for group in self._groups:
+        for group in self._groups:
+            for parity in (_ANY,) if group.parity is None else (0, 1):
                 radius = group.radius_of(parity, max_distance_bits)
-                if radius >= 0 and len(group.rows):
-                    hits = group.search(self._codes, codes[numbers], radius)
+                if radius >= 0:
+                    hits = group.search(self._codes, words, parity, radius)
                     if len(hits):
-                        parts.append(Hits(numbers[hits.queries], hits.rows, hits.distances_bits))
+                        parts.append(hits)
         return parts[0] if len(parts) == 1 else Hits.concat(parts)
 
     def _permuted(self, values: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
@@ -204,5 +209,6 @@ def _by_parity(
     if min(len(odd), len(parities) - len(odd)) * _MINORITY > len(parities):
         yield None, np.arange(len(parities), dtype=np.uint32)
         return
-    yield 0, np.flatnonzero(parities == 0).astype(np.uint32)
-    yield 1, odd
+    for parity, rows in enumerate((np.flatnonzero(parities == 0).astype(np.uint32), odd)):
+        if len(rows):
+            yield parity, rows

@@ -107,17 +107,31 @@ def _distance(a: Any, b: Any) -> np.uint64:
     return distance
 
 
+@_inlined
+def _permute(value: Any, source_bits: Any, code: Any) -> None:
+    for word in range(code.shape[0]):
+        bits = np.uint64(0)
+        for place in range(64):
+            source = source_bits[word * 64 + place]
+            bit = (value[source >> 6] >> np.uint64(source & 63)) & np.uint64(1)
+            bits |= bit << np.uint64(place)
+        code[word] = bits
+
+
 @_compiled(_array(types.uint64, 2), _array(types.int64, 1), _out(types.uint64, 2))
 def permute(values: Any, source_bits: Any, codes: Any) -> None:
     """Writes to `codes` each value with bit `source_bits[i]` at place i."""
     for row in range(values.shape[0]):
-        for word in range(values.shape[1]):
-            bits = np.uint64(0)
-            for place in range(64):
-                source = source_bits[word * 64 + place]
-                bit = (values[row, source >> 6] >> np.uint64(source & 63)) & np.uint64(1)
-                bits |= bit << np.uint64(place)
-            codes[row, word] = bits
+        _permute(values[row], source_bits, codes[row])
+
+
+@_inlined
+def _is_of(parity: int, code: Any) -> bool:
+    """Whether the weight of a code is even (0), odd (1), as asked; any is -1."""
+    weight = np.uint64(0)
+    for word in range(code.shape[0]):
+        weight += _popcount(code[word])
+    return parity < 0 or np.int64(weight & np.uint64(1)) == parity
 
 
 @_compiled(
@@ -179,16 +193,24 @@ def _report(hits: Any, found: int, number: int, row: Any, distance: Any) -> int:
 @_compiled(
     _array(types.uint64, 2),
     _array(types.uint32, 1),
+    _array(types.int64, 1),
+    types.int64,
     _array(types.uint64, 2),
     types.uint64,
     _out(types.uint32, 2),
 )
-def scan(codes: Any, rows: Any, queries: Any, radius: Any, hits: Any) -> int:
-    """Compares each query with each of `rows`; see `probe` for hits and result."""
+def scan(
+    codes: Any, rows: Any, source_bits: Any, parity: int, queries: Any, radius: Any, hits: Any
+) -> int:
+    """Compares each query with each of `rows`; arguments and result as `probe` has them."""
+    query = np.empty(codes.shape[1], np.uint64)
     found = 0
     for number in range(queries.shape[0]):
+        _permute(queries[number], source_bits, query)
+        if not _is_of(parity, query):
+            continue
         for i in range(rows.shape[0]):
-            distance = _distance(codes[rows[i]], queries[number])
+            distance = _distance(codes[rows[i]], query)
             if distance <= radius:
                 found = _report(hits, found, number, rows[i], distance)
     return found
@@ -252,6 +274,8 @@ def _found_before(code: Any, query: Any, chunks: Any, c: int) -> bool:
     _array(types.int64, 2),
     _array(types.int64, 1),
     _array(types.int64, 1),
+    _array(types.int64, 1),
+    types.int64,
     _array(types.uint64, 2),
     types.uint64,
     types.int64,
@@ -264,6 +288,8 @@ def probe(
     chunks: Any,
     masks: Any,
     mask_bounds: Any,
+    source_bits: Any,
+    parity: int,
     queries: Any,
     radius: Any,
     max_candidates: int,
@@ -278,7 +304,9 @@ def probe(
         chunks: int64 (c, 4): low bit, width, radius, where its offsets begin.
         masks: int64 (p,): what to flip in a chunk of the query to come to a bucket.
         mask_bounds: int64 (c + 1,): which of the masks are whose.
-        queries: uint64 (q, words), permuted.
+        source_bits: see `permute`.
+        parity: only queries of even (0) or odd (1) weight; -1 for all.
+        queries: uint64 (q, words), as they came.
         radius: inclusive.
         max_candidates: a query with more postings than this to look at compares all rows.
         hits: uint32 (h, 3): query, row and distance; written.
@@ -292,9 +320,12 @@ def probe(
     flat = postings.reshape(-1)
     begins = np.empty(masks.shape[0], np.int64)
     ends = np.empty(masks.shape[0], np.int64)
+    query = np.empty(words, np.uint64)
     found = 0
     for number in range(queries.shape[0]):
-        query = queries[number]
+        _permute(queries[number], source_bits, query)
+        if not _is_of(parity, query):
+            continue
         # All bounds first: loads that do not wait for one another.
         candidates = _look_up(query, offsets, chunks, masks, mask_bounds, listed, begins, ends)
         if candidates > max_candidates:

@@ -1,0 +1,115 @@
+"""Run files as Markdown tables, for a terminal and for the documents."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from bench.run_file import Row, Run
+
+# Measured elsewhere, on 200,000 hashes (Meta's Hasher-Matcher-Actioner, its own container).
+HMA: Final = {"add_s": 71.0, "delete_s": 67.0, "hashes_per_s": 250.0}
+
+
+def table(run: Run) -> str:
+    """The tables of a run, with a line that says what was run."""
+    settings = ", ".join(f"{key} {_plain(value)}" for key, value in run.settings.items())
+    return f"`python -m bench {run.kind}` ({settings})\n\n{_TABLES[run.kind](run.rows)}\n"
+
+
+def _plain(value: Any) -> str:  # noqa: ANN401
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, list):
+        return " and ".join(map(_plain, value))
+    return str(value)
+
+
+def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A table; every column but the first is a number."""
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [head, rule, *lines])
+
+
+def _load(rows: list[Row]) -> str:
+    lines = [
+        [
+            f"{row['lines']:,} lines, {row['what']}",
+            f"{row['hashes_per_s']:,.0f}",
+            f"{row['elapsed_s']:.1f} s",
+            f"{row['memory_mib']:.0f} MiB",
+            f"{row['hashes_per_s'] / HMA['hashes_per_s']:,.0f} ×",
+        ]
+        for row in rows
+    ]
+    return _markdown(["CSV", "hashes/s", "took", "memory", "HMA's 250/s"], lines)
+
+
+def _freshness(rows: list[Row]) -> str:
+    peers = {"load to KNOWN": HMA["add_s"], "withdraw to NOVEL": HMA["delete_s"]}
+    lines = [
+        [
+            row["what"],
+            f"{row['p50_ms']:.0f} ms",
+            f"{row['p99_ms']:.0f} ms",
+            f"{row['max_ms']:.0f} ms",
+            f"{row['count']:,}",
+            f"{peers[row['what']]:.0f} s",
+        ]
+        for row in rows
+    ]
+    return _markdown(["from commit to answer", "p50", "p99", "max", "changes", "HMA"], lines)
+
+
+def _server(rows: list[Row]) -> str:
+    latencies = [
+        [
+            row["what"],
+            *(f"{row['check'][f'{p}_us']:,.0f} µs" for p in ("p50", "p99")),
+            *(f"{row['empty'][f'{p}_us']:,.0f} µs" for p in ("p50", "p99")),
+            f"**{row['p50_ratio']:.2f} ×**",
+            f"{row['p99_ratio']:.2f} ×",
+        ]
+        for row in rows
+        if "check" in row
+    ]
+    rates = [
+        [
+            row["what"],
+            f"{row['items_per_s']:,.0f}",
+            f"{row['empty_per_s']:,.0f}",
+            f"{row['rate_ratio']:.2f} ×",
+        ]
+        for row in rows
+        if "items_per_s" in row
+    ]
+    head = ["`Check` of", "p50", "p99", "empty call p50", "p99", "ratio p50", "p99"]
+    return "\n\n".join(
+        [
+            _markdown(head, latencies),
+            _markdown(["items a second", "ours", "empty calls", "ratio"], rates),
+        ]
+    )
+
+
+def _index(rows: list[Row]) -> str:
+    lines = [
+        [
+            f"{row['size']:,} {row['kind']}",
+            row["index"],
+            f"{row['single']['p50_us']:,.1f} µs",
+            f"{row['single']['p99_us']:,.1f} µs",
+            f"{row['batch_us']:,.1f} µs",
+            f"{row['build_s']:.1f} s",
+            f"**{row['speedup']:.1f} ×**",
+        ]
+        for row in rows
+    ]
+    head = ["list", "index", "p50", "p99", "in batches of 64", "build", "against a scan"]
+    return _markdown(head, lines)
+
+
+_TABLES: Final[dict[str, Callable[[list[Row]], str]]] = {
+    "load": _load,
+    "freshness": _freshness,
+    "server": _server,
+    "index": _index,
+}

@@ -1,0 +1,114 @@
+"""What a benchmark leaves behind: one JSON file that says what was measured, where and how."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.running import ROOT
+from engine.clock import SystemClock
+
+FORMAT: Final = 1
+RUNS: Final = ROOT / "bench" / "runs"
+_PACKAGES: Final = ("numpy", "faiss-cpu", "lmdb", "grpcio", "numba", "protobuf", "pdqhash")
+_PERCENTILES: Final = (50.0, 90.0, 99.0, 99.9)
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of one benchmark.
+
+    Attributes:
+        kind: `load`, `freshness`, `server` or `index`.
+        settings: what it was told, the seed among it.
+        rows: what it measured; durations in the unit that the key ends with.
+    """
+
+    kind: str
+    settings: Row
+    rows: list[Row]
+
+    def write(self, path: Path) -> None:
+        """Writes the file; there is the whole of it or nothing."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(
+            {
+                "format": FORMAT,
+                "kind": self.kind,
+                "command": f"python -m bench {self.kind}",
+                "time": datetime.fromtimestamp(SystemClock().unix_ms() / 1000, UTC).isoformat(),
+                "settings": self.settings,
+                "machine": machine(),
+                "rows": self.rows,
+            },
+            indent=1,
+        )
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as stream:
+            stream.write(text + "\n")
+        Path(stream.name).replace(path)
+        path.chmod(0o644)
+
+    @classmethod
+    def read(cls, path: Path) -> "Run":
+        """Reads a file.
+
+        Raises:
+            ValueError: it is none of this format.
+        """
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict) or found.get("format") != FORMAT:
+            raise ValueError(f"{path.name}: no run file of format {FORMAT}")
+        return cls(found["kind"], found["settings"], found["rows"])
+
+
+def machine() -> Row:
+    """Where it ran."""
+    return {
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": sys.version.split()[0],
+        "packages": {name: metadata.version(name) for name in _PACKAGES},
+        "revision": _revision(),
+    }
+
+
+def _cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _revision() -> str:
+    """The commit, with a plus when files differ from it; empty outside a repository."""
+    command = ["git", "describe", "--always", "--dirty=+"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+def percentiles(durations: npt.NDArray[np.float64], unit: str) -> Row:
+    """Percentiles, greatest and number of some durations, named with their unit.
+
+    Args:
+        durations: shape (n,), in `unit`.
+        unit: such as `us`.
+    """
+    found = np.percentile(durations, _PERCENTILES)
+    named = {f"p{p:g}_{unit}": float(v) for p, v in zip(_PERCENTILES, found, strict=True)}
+    return named | {f"max_{unit}": float(durations.max()), "count": len(durations)}
