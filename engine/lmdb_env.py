@@ -6,6 +6,7 @@ is in the records.
 
 import errno
 import os
+import resource
 import shutil
 import struct
 from collections.abc import Iterable, Iterator
@@ -37,6 +38,7 @@ class Table(Enum):
 
 _SORTED_DUPLICATES: Final = frozenset({Table.VALUES})
 _FULL: Final = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
+_COMMIT_BYTES: Final = 1 << 20  # LMDB writes no more at a time than this
 _DENIED: Final = tuple(os.strerror(code) for code in (errno.EACCES, errno.EPERM, errno.EROFS))
 
 
@@ -55,11 +57,22 @@ def _engine_errors(path: Path) -> Iterator[None]:
         raise StoreUnusableError(f"{path}: LMDB, but not a Firstseen store") from error
     except lmdb.Error as error:
         text = str(error)
-        if any(reason in text for reason in _FULL):
+        # LMDB says of a write that was cut short no more than that it failed.
+        is_cut_short = os.strerror(errno.EIO) in text and not _has_room(path)
+        if is_cut_short or any(reason in text for reason in _FULL):
             raise StoreFullError(f"{path}: the disk is full") from error
         if any(reason in text for reason in _DENIED):
             raise StoreUnusableError(f"{path}: locked: no permission") from error
         raise StoreUnusableError(f"{path}: {text}") from error
+
+
+def _has_room(path: Path) -> bool:
+    """Whether the disk, and what this process may write of one file, leave room for a commit."""
+    largest_bytes, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    used_bytes = (path / _DATA_FILE).stat().st_size
+    is_limited = largest_bytes != resource.RLIM_INFINITY
+    is_at_limit = is_limited and largest_bytes - used_bytes < _COMMIT_BYTES
+    return not is_at_limit and shutil.disk_usage(path).free >= _COMMIT_BYTES
 
 
 class Transaction:
