@@ -39,6 +39,7 @@ class Table(Enum):
 _SORTED_DUPLICATES: Final = frozenset({Table.VALUES})
 _FULL: Final = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
 _COMMIT_BYTES: Final = 1 << 20  # LMDB writes no more at a time than this
+_GROWTH_BYTES: Final = 16 << 20
 _DENIED: Final = tuple(os.strerror(code) for code in (errno.EACCES, errno.EPERM, errno.EROFS))
 
 
@@ -243,6 +244,13 @@ class Environment:
         """A change: on disk when the block ends, or nothing of it when it raises."""
         with _engine_errors(self._path), self._env.begin(write=True) as txn:
             yield Transaction(txn, self._tables)
+
+    def grow(self) -> None:
+        """Lets the file grow further than it was made for; readers follow by themselves."""
+        with _engine_errors(self._path):
+            self._env.set_mapsize(
+                self.map_size_bytes + max(_GROWTH_BYTES, self.map_size_bytes // 4)
+            )
 
     @property
     def used_bytes(self) -> int:

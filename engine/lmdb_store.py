@@ -8,7 +8,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from engine import records
 from engine.clock import Clock, SystemClock
@@ -24,7 +24,12 @@ from engine.entries import (
     item_digests,
     merge_ranges,
 )
-from engine.errors import InvalidInputError, StoreUnusableError, WriterBusyError
+from engine.errors import (
+    InvalidInputError,
+    StoreFullError,
+    StoreUnusableError,
+    WriterBusyError,
+)
 from engine.hashes import SPECS, Hash, Item
 from engine.lmdb_env import Environment, Table, Transaction
 from engine.lmdb_reader import (
@@ -49,6 +54,7 @@ __all__ = ["DEFAULT_MAP_SIZE_BYTES", "LmdbReader", "LmdbWriter", "StoreStat", "c
 DEFAULT_MAP_SIZE_BYTES: Final = 64 << 30
 MAX_REASON_BYTES: Final = 1_000
 
+_Changed = TypeVar("_Changed", Bank, RemoveResult)
 _WRITER_LOCK_FILE: Final = "writer.lock"
 _NO_BANK: Final = BankId(0)
 _NO_IDS: Final = IdRange(EntryId(0), EntryId(0))
@@ -160,20 +166,26 @@ class LmdbWriter(LmdbReader):
 
     def put_bank(self, name: str, policy: BankPolicy, note: str = "") -> Bank:
         """See `StoreWriter.put_bank`."""
-        with self._env.write() as txn:
-            head = self._head(txn)
-            same = next((b for b in self._banks(txn) if b.name == name), None)
-            if same is None and head.next_bank_id > MAX_BANK_ID:
-                raise InvalidInputError("name", f"there are {MAX_BANK_ID} banks already")
-            bank = Bank(head.next_bank_id if same is None else same.bank_id, name, policy, note)
-            if bank == same:
+
+        def change() -> Bank:
+            with self._env.write() as txn:
+                head = self._head(txn)
+                same = next((b for b in self._banks(txn) if b.name == name), None)
+                if same is None and head.next_bank_id > MAX_BANK_ID:
+                    raise InvalidInputError("name", f"there are {MAX_BANK_ID} banks already")
+                bank = Bank(head.next_bank_id if same is None else same.bank_id, name, policy, note)
+                if bank == same:
+                    return bank
+                txn.put(Table.BANKS, U16.pack(bank.bank_id), records.encode_bank(bank))
+                checkpoint = head.checkpoint.plus(entries=0, digest_sum=0)
+                record = self._record(
+                    checkpoint, ChangeKind.BANK, bank_id=bank.bank_id, reason=name
+                )
+                next_bank_id = BankId(max(head.next_bank_id, bank.bank_id + 1))
+                self._append(txn, head, record, next_bank_id=next_bank_id)
                 return bank
-            txn.put(Table.BANKS, U16.pack(bank.bank_id), records.encode_bank(bank))
-            checkpoint = head.checkpoint.plus(entries=0, digest_sum=0)
-            record = self._record(checkpoint, ChangeKind.BANK, bank_id=bank.bank_id, reason=name)
-            next_bank_id = BankId(max(head.next_bank_id, bank.bank_id + 1))
-            self._append(txn, head, record, next_bank_id=next_bank_id)
-            return bank
+
+        return self._with_room(change)
 
     def load(self, bank_id: BankId, items: Sequence[NewItem], reason: str = "") -> LoadResult:
         """See `StoreWriter.load`."""
@@ -221,27 +233,47 @@ class LmdbWriter(LmdbReader):
 
     def withdraw(self, item_ids: Sequence[ItemId], reason: str = "") -> RemoveResult:
         """See `StoreWriter.withdraw`."""
-        with self._env.write() as txn:
-            listed = []
-            for item_id in dict.fromkeys(item_ids):
-                record = txn.get(Table.ITEMS, U64.pack(item_id))
-                if record is not None:
-                    listed.append(records.decode_item(item_id, record))
-            return self._remove(txn, listed, ChangeKind.WITHDRAW, _NO_BANK, reason, None)
+
+        def change() -> RemoveResult:
+            with self._env.write() as txn:
+                listed = []
+                for item_id in dict.fromkeys(item_ids):
+                    record = txn.get(Table.ITEMS, U64.pack(item_id))
+                    if record is not None:
+                        listed.append(records.decode_item(item_id, record))
+                return self._remove(txn, listed, ChangeKind.WITHDRAW, _NO_BANK, reason, None)
+
+        return self._with_room(change)
+
+    def _with_room(self, change: Callable[[], _Changed]) -> _Changed:
+        """Makes a change that a full map must not prevent.
+
+        What is wrongly listed has to come out at once, and LMDB needs free pages for that
+        too. The map is address space; only a full disk is an end.
+        """
+        try:
+            return change()
+        except StoreFullError:
+            self._env.grow()
+            return change()
 
     def clear(
         self, bank_id: BankId, reason: str = "", progress: Callable[[int], None] | None = None
     ) -> RemoveResult:
         """See `StoreWriter.clear`."""
-        with self._env.write() as txn:
-            self._require_bank(txn, bank_id)
-            listed = [
-                item
-                for key, record in txn.scan(Table.ITEMS)
-                if (item := records.decode_item(ItemId(U64.unpack(key)[0]), record)).bank_id
-                == bank_id
-            ]
-            return self._remove(txn, listed, ChangeKind.CLEAR, bank_id, reason, progress)
+
+        def change() -> RemoveResult:
+            with self._env.write() as txn:
+                self._require_bank(txn, bank_id)
+                listed = [
+                    item
+                    for key, record in txn.scan(Table.ITEMS)
+                    if (item := records.decode_item(ItemId(U64.unpack(key)[0]), record)).bank_id
+                    == bank_id
+                ]
+                return self._remove(txn, listed, ChangeKind.CLEAR, bank_id, reason, progress)
+
+        return self._with_room(change)
 
     def _remove(
         self,

@@ -257,6 +257,19 @@ def _bits_apart(flat: Any, at: int, first: Any, second: Any, half: Any) -> Any:
 
 
 @_inlined
+def _compare_all(
+    codes: Any, flat: Any, listed: int, query: Any, number: int, radius: Any, hits: Any, found: int
+) -> int:
+    """Compares a query with every row that the postings of the first chunk name."""
+    for i in range(listed):
+        row = np.int64(flat[2 * i + 1] & _LOW_HALF)
+        distance = _distance(codes[row], query)
+        if distance <= radius:
+            found = _report(hits, found, number, row, distance)
+    return found
+
+
+@_inlined
 def _found_before(code: Any, query: Any, chunks: Any, c: int) -> bool:
     """Whether an earlier chunk has led to this row already."""
     for earlier in range(c):
@@ -298,12 +311,12 @@ def probe(
     """Finds every listed row within the radius of each query.
 
     Args:
-        codes: every code.
-        offsets: the bounds of the buckets, chunk after chunk.
-        postings: the rows by bucket, chunk after chunk, equally many for each.
+        codes: see the head of this file, as the next two.
+        offsets: the buckets' bounds.
+        postings: equally many for each chunk.
         chunks: int64 (c, 4): low bit, width, radius, where its offsets begin.
-        masks: int64 (p,): what to flip in a chunk of the query to come to a bucket.
-        mask_bounds: int64 (c + 1,): which of the masks are whose.
+        masks: see `mih_plan.Probes`, as the next.
+        mask_bounds: int64 (c + 1,).
         source_bits: see `permute`.
         parity: only queries of even (0) or odd (1) weight; -1 for all.
         queries: uint64 (q, words), as they came.
@@ -312,7 +325,7 @@ def probe(
         hits: uint32 (h, 3): query, row and distance; written.
 
     Returns:
-        How many hits there are; when that is more than `h`, only the first `h` were written.
+        How many hits there are; of more than `h` only the first `h` were written.
     """
     words = codes.shape[1]
     half = _HIGH_HALF if words > 1 else np.uint64(0)  # a code of one word is whole in the first
@@ -329,11 +342,7 @@ def probe(
         # All bounds first: loads that do not wait for one another.
         candidates = _look_up(query, offsets, chunks, masks, mask_bounds, listed, begins, ends)
         if candidates > max_candidates:
-            for i in range(listed):  # the postings of the first chunk name every row
-                row = np.int64(flat[2 * i + 1] & _LOW_HALF)
-                distance = _distance(codes[row], query)
-                if distance <= radius:
-                    found = _report(hits, found, number, row, distance)
+            found = _compare_all(codes, flat, listed, query, number, radius, hits, found)
             continue
         for p in range(min(_PREFETCH_BUCKETS, masks.shape[0])):
             _fetch(flat, begins[p], ends[p])
@@ -348,9 +357,7 @@ def probe(
                 passed = np.uint64(0)
                 for at in range(begins[p], ends[p], 2):
                     passed += np.uint64(_bits_apart(flat, at, first, second, half) <= radius)
-                if passed == 0:
-                    continue
-                for at in range(begins[p], ends[p], 2):
+                for at in range(begins[p], ends[p] if passed else begins[p], 2):
                     if _bits_apart(flat, at, first, second, half) > radius:
                         continue
                     row = np.int64(flat[at + 1] & _LOW_HALF)

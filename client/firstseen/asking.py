@@ -117,8 +117,10 @@ class Batch:
         self._outcomes[number] = outcome
 
     def answers(self) -> Iterator[FileAnswer]:
-        """What became of each file, in order."""
+        """What became of each file, in order, up to the first without an answer."""
         for number, path in enumerate(self._paths):
+            if number in self._items:
+                return
             outcome = self._outcomes[number]
             if isinstance(outcome, Answer):
                 yield FileAnswer(path, answer=outcome)

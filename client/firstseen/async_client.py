@@ -94,9 +94,15 @@ class AsyncClient:
     async def check_many(self, paths: Iterable[str | Path]) -> AsyncIterator[FileAnswer]:
         """See `Client.check_many`."""
         async for batch in self._batches(paths):
-            await self._ask(batch)
+            failure: CallError | None = None
+            try:
+                await self._ask(batch)
+            except CallError as error:
+                failure = error
             for answer in batch.answers():
                 yield answer
+            if failure:
+                raise failure
 
     async def _batches(self, paths: Iterable[str | Path]) -> AsyncIterator[Batch]:
         files: list[tuple[Path, Item | FirstseenError | OSError]] = []

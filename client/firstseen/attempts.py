@@ -29,6 +29,7 @@ class Attempts:
         self._ends_s = now_s() + options.deadline_ms / 1000
         self._most_ms = options.first_backoff_ms
         self._max_ms = options.max_backoff_ms
+        self._unavailable: UnavailableError | None = None
 
     def remaining_s(self) -> float:
         """What is left of the deadline, for the next attempt.
@@ -45,10 +46,14 @@ class Attempts:
         """How long to wait before the next attempt.
 
         Raises:
-            CallError: `error`, when another attempt is of no use or comes too late.
+            CallError: `error`, when another attempt is of no use or comes too late. If it is
+                the end of the deadline, what was wrong before that says more.
         """
+        if isinstance(error, DeadlineError) and self._unavailable:
+            raise self._unavailable
         if not isinstance(error, UnavailableError):
             raise error
+        self._unavailable = error
         pause_ms = self._draw() * self._most_ms + (error.retry_after_ms or 0)
         self._most_ms = min(2 * self._most_ms, self._max_ms)
         if self._now_s() + pause_ms / 1000 >= self._ends_s:

@@ -5,8 +5,10 @@ What it sends and what comes back is the SDK's business; here are words and exit
 
 import argparse
 import json
+import ssl
 import sys
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -22,6 +24,8 @@ from firstseen.hashing.file import hash_file
 from firstseen.items import Item, Verdict
 from firstseen.options import Options, Plaintext, Tls
 
+# A server refuses deadlines of more than a day.
+_MAX_TIMEOUT_S: Final = 24 * 3600.0
 EXIT_ERROR: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_STOPPED: Final = 130
@@ -77,7 +81,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="firstseen", description="Ask whether files are already known, sending only hashes."
+        prog="firstseen",
+        description="Ask whether files are already known, sending only hashes.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     check = parser.add_subparsers(required=True, metavar="COMMAND").add_parser(
         "check",
@@ -93,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--cert", type=Path, metavar="FILE", help="PEM of a client certificate")
     check.add_argument("--key", type=Path, metavar="FILE", help="PEM of its key")
     check.add_argument(
-        "--timeout", type=float, default=5.0, metavar="S", help="for an answer (default 5)"
+        "--timeout", type=float, default=5.0, metavar="SECONDS", help="for an answer (default 5)"
     )
     check.add_argument(
         "--no-dihedral", action="store_true", help="leave out mirrored and rotated forms"
@@ -111,14 +118,15 @@ def _check(options: argparse.Namespace) -> int:
         return _show_hashes(options)
     if not options.server:
         options.usage_error("--server is required (or --hash-only)")
-    if options.timeout <= 0:
-        options.usage_error("--timeout: want more than 0")
+    # Written so that "nan" is refused too.
+    if not 0 < options.timeout <= _MAX_TIMEOUT_S:
+        options.usage_error("--timeout: want more than 0 and at most 86400 seconds")
     security = _security(options)
     behaviour = Options(
         deadline_ms=max(1, round(options.timeout * 1000)), dihedral=not options.no_dihedral
     )
     with Client(options.server, security, behaviour) as client:
-        answers = _timed(client.check_many(options.files))
+        answers = _timed(client, options.files)
         shown = _as_json(answers) if options.json else _as_table(answers)
         return exit_code(shown)
 
@@ -132,6 +140,15 @@ def _security(options: argparse.Namespace) -> Tls | Plaintext:
         options.usage_error("--cert and --key belong together")
     read = {name: getattr(options, name) for name in ("ca", "key", "cert")}
     pem = {name: path.read_bytes() if path else None for name, path in read.items()}
+    try:
+        # gRPC itself would only log, and then reach nobody.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if pem["ca"] is not None:
+            context.load_verify_locations(cadata=pem["ca"].decode())
+        if options.cert:
+            context.load_cert_chain(options.cert, options.key, password="")  # never asks for one
+    except (ssl.SSLError, ValueError):
+        options.usage_error("--ca, --cert or --key: not PEM, or the key is not the certificate's")
     return Tls(pem["ca"], pem["key"], pem["cert"])
 
 
@@ -149,13 +166,20 @@ def exit_code(answers: Iterable[FileAnswer]) -> int:
     return EXIT_CODES[max(verdicts, key=_ATTENTION.index)]
 
 
-def _timed(answers: Iterator[FileAnswer]) -> Iterator[tuple[FileAnswer, float]]:
-    """Each answer with the milliseconds since the one before."""
-    start_s = time.perf_counter()
-    for answer in answers:
-        now_s = time.perf_counter()
-        yield answer, (now_s - start_s) * 1000
-        start_s = now_s
+def _timed(client: Client, paths: Iterable[Path]) -> Iterator[tuple[FileAnswer, float]]:
+    """Each answer with the milliseconds from opening the file to having the answer.
+
+    Files are asked about together, so the times of neighbours overlap.
+    """
+    starts_s: deque[float] = deque()
+
+    def started() -> Iterator[Path]:
+        for path in paths:
+            starts_s.append(time.perf_counter())
+            yield path
+
+    for answer in client.check_many(started()):
+        yield answer, (time.perf_counter() - starts_s.popleft()) * 1000
 
 
 def _as_json(answers: Iterator[tuple[FileAnswer, float]]) -> Iterator[FileAnswer]:
@@ -191,12 +215,12 @@ def _reason(answer: FileAnswer) -> str:
     error = answer.error
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    return str(error)
+    return printable(str(error))
 
 
-def printable(path: Path) -> str:
-    """A file name without characters that a terminal would act on."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(path))
+def printable(text: str | Path) -> str:
+    """A file name, or what a server said, without characters that a terminal would act on."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
 
 
 def _show_hashes(options: argparse.Namespace) -> int:
@@ -229,7 +253,7 @@ def _as_sent(path: Path, item: Item) -> dict[str, object]:
 
 def _complain(text: str) -> None:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"firstseen: {text}", style="red", markup=False)
+    console.print(f"firstseen: {printable(text)}", style="red", markup=False)
 
 
 if __name__ == "__main__":

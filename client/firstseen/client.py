@@ -133,11 +133,18 @@ class Client:
         `batch_items` are held at a time, and what a broken stream left unanswered is asked again.
 
         Raises:
-            CallError: the server does not answer; nothing more is asked.
+            CallError: the server does not answer; comes after the answers there are, and
+                nothing more is asked.
         """
         for batch in self._batches(paths):
-            self._ask(batch)
+            failure: CallError | None = None
+            try:
+                self._ask(batch)
+            except CallError as error:
+                failure = error
             yield from batch.answers()
+            if failure:
+                raise failure
 
     def _batches(self, paths: Iterable[str | Path]) -> Iterator[Batch]:
         files: list[tuple[Path, Item | FirstseenError | OSError]] = []

@@ -57,6 +57,10 @@ class Hash:
     value: HashValue
     quality: int | None = None
 
+    def __post_init__(self) -> None:
+        # Plain bytes, which the type checker would refuse, would show in the text form.
+        object.__setattr__(self, "value", HashValue(self.value))
+
 
 @dataclass(frozen=True, slots=True)
 class Item:

@@ -147,7 +147,8 @@ def _field(status: status_pb2.Status) -> str:
 
 def _retry_after_ms(status: status_pb2.Status) -> int | None:
     info = error_details_pb2.RetryInfo()
-    return info.retry_delay.ToMilliseconds() if _unpack(status, info) else None
+    # Less than nothing is what only a broken server asks for.
+    return max(0, info.retry_delay.ToMilliseconds()) if _unpack(status, info) else None
 
 
 def _unpack(status: status_pb2.Status, detail: Message) -> bool:

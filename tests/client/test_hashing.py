@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import os
 import threading
 from pathlib import Path
 
@@ -147,6 +148,9 @@ def test_files_that_cannot_be_hashed_say_so(tmp_path: Path) -> None:
         hash_file(tmp_path / "none.jpg")
     with pytest.raises(IsADirectoryError):
         hash_file(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(MediaError, match="no regular file"):
+        hash_file(tmp_path / "pipe")
 
 
 def test_text_of_an_item_shows_no_hash(photos: tuple[Path, ...]) -> None:

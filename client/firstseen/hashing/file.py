@@ -3,6 +3,7 @@
 Videos and documents are judged by the hashes of the whole file; what they show is not looked at.
 """
 
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -39,8 +40,13 @@ _VIDEO_HEADS: Final = (
     b"\x00\x00\x01\xba",  # MPEG program stream
     b"\x00\x00\x01\xb3",
     b"FLV\x01",
+    b"OggS",
     b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # ASF, WMV
 )
+
+
+# QuickTime files from before `ftyp` begin with one of these (QuickTime File Format, Apple).
+_MOVIE_ATOMS: Final = frozenset({b"moov", b"mdat", b"wide", b"skip", b"pnot"})
 
 
 def media_type_of(head: bytes) -> MediaType:
@@ -53,27 +59,33 @@ def media_type_of(head: bytes) -> MediaType:
         return MediaType.DOCUMENT
     is_avi = head.startswith(b"RIFF") and head[8:12] == b"AVI "
     is_movie = head[4:8] == b"ftyp" and head[8:12] not in _PICTURE_BRANDS
+    is_movie |= head[4:8] in _MOVIE_ATOMS
     if is_avi or is_movie or head.startswith(_VIDEO_HEADS):
         return MediaType.VIDEO
     return MediaType.IMAGE
 
 
-def hash_file(path: Path, *, dihedral: bool = True) -> Item:
+def hash_file(path: Path, *, dihedral: bool = True, media_type: MediaType | None = None) -> Item:
     """Hashes a file.
 
     Args:
         path: a picture, a video or a document.
         dihedral: see `firstseen.hashing.image.hash_image`.
+        media_type: what the file is, for kinds that its first bytes do not tell, such as
+            plain text; None to go by its first bytes.
 
     Raises:
         MediaError: it is empty, or a picture that cannot be decoded.
         OSError: it cannot be read.
     """
+    if stat.S_ISFIFO(path.stat().st_mode):
+        raise MediaError("no regular file")  # opening a pipe would wait for its writer
     with path.open("rb") as stream:
         head = stream.read(_HEAD_BYTES)
         if not head:
             raise MediaError("empty file")
-        media_type = media_type_of(head)
+        if media_type is None:
+            media_type = media_type_of(head)
         if media_type is not MediaType.IMAGE:
             stream.seek(0)
             return Item(media_type, exact_hashes(read_blocks(stream)))

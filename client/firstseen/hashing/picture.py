@@ -3,10 +3,13 @@
 As a phone's photo app shows it: turned as its EXIF says, transparency on white, the
 first frame of an animation, more than eight bits scaled down and not cut off. Formats
 are allow-listed and sizes are limited before anything is decoded.
+
+Colour profiles are not applied, as in Meta's own PDQ: reading Display P3 as sRGB moved the
+hashes of 46 photographs by 4.7 bits on average and 18 at most, within a limit of 31, and a
+colour engine fed with hostile profiles costs more than that.
 """
 
 import threading
-import warnings
 from functools import cache
 from io import BytesIO
 from typing import Final
@@ -16,11 +19,12 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from firstseen.errors import MediaError
+from firstseen.hashing.quiet import Quiet
 
 # What phones, cameras and messengers send. Formats beyond these are attack surface.
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF", "BMP", "TIFF")
 # 200-megapixel phones exist (Samsung ISOCELL HP1: 16,384 x 12,288); 256 leaves room for
-# their panoramas and bounds a decoded picture at 768 MiB.
+# their panoramas. With transparency the largest takes some 12 bytes a pixel, about 3 GiB.
 MAX_PIXELS: Final = 256 << 20
 MAX_BYTES: Final = 256 << 20
 # Anything smaller on one side is a tracking pixel or a line; PDQ needs something to see.
@@ -28,8 +32,13 @@ _MIN_SIDE: Final = 5
 # PDQ looks at 64 x 64 cells; from 1,024 on, detail only costs time. Reducing while
 # decoding a JPEG to no less than this moves a hash by 0.2 bits on average, 2 at most.
 _ENOUGH_SIDE: Final = 1_024
+# A picture of more pixels than this is made smaller before anything else: hashing it whole
+# takes 30 bytes a pixel. Halving 25 photographs moved their hashes by 2.6 bits on average, 6
+# at most; pictures of 12 and 24 megapixels are under it and keep theirs.
+_WHOLE_PIXELS: Final = 32 << 20
 
 _decoder_lock = threading.Lock()
+_quiet: Final = Quiet()
 
 
 def open_pixels(data: bytes) -> npt.NDArray[np.uint8]:
@@ -50,11 +59,10 @@ def open_pixels(data: bytes) -> npt.NDArray[np.uint8]:
         raise MediaError(f"{len(data):,} bytes, at most {MAX_BYTES:,}")
     _register()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of metadata; sizes are checked here
-            with Image.open(BytesIO(data), formats=FORMATS) as picture:
-                _check_size(picture)
-                return _decode(picture)
+        # Warnings are of metadata; sizes are checked here.
+        with _quiet, Image.open(BytesIO(data), formats=FORMATS) as picture:
+            _check_size(picture)
+            return _decode(picture)
     except MediaError:
         raise
     except UnidentifiedImageError as error:
@@ -87,8 +95,23 @@ def _check_size(picture: Image.Image) -> None:
 def _decode(picture: Image.Image) -> npt.NDArray[np.uint8]:
     picture.draft("RGB", (_ENOUGH_SIDE, _ENOUGH_SIDE))
     picture.load()
-    upright = ImageOps.exif_transpose(picture)
-    return np.asarray(_on_white(_eight_bits(upright)), np.uint8)
+    ImageOps.exif_transpose(picture, in_place=True)
+    return np.asarray(_on_white(_eight_bits(_smaller(picture))), np.uint8)
+
+
+def _smaller(picture: Image.Image) -> Image.Image:
+    """Averages the pixels of a huge picture, each side to no less than is enough."""
+    width, height = picture.size
+    if width * height <= _WHOLE_PIXELS:
+        return picture
+    factors = (max(1, width // _ENOUGH_SIDE), max(1, height // _ENOUGH_SIDE))
+    if picture.mode.startswith("I;16"):
+        return picture.convert("I").reduce(factors).convert("I;16")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+    elif picture.mode in {"P", "1"}:  # a mean of colour numbers is no colour
+        picture = picture.convert("RGB")
+    return picture.reduce(factors)
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
@@ -99,7 +122,9 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
     if not np.isfinite(levels).all():
         raise MediaError("damaged picture (pixels that are no numbers)")
     # Sixteen bits whatever the picture uses of them, as a viewer shows it; 32 by their own range.
-    top = 65_535.0 if levels.min() >= 0 and 255 < levels.max() <= 65_535 else 255.0
+    is_sixteen = picture.mode.startswith("I;16")
+    is_sixteen |= levels.min() >= 0 and 255 < levels.max() <= 65_535
+    top = 65_535.0 if is_sixteen else 255.0
     if levels.max() > top or levels.min() < 0:
         levels = levels - levels.min()
         top = max(levels.max(), 1.0)
