@@ -71,7 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     index.add_argument("--sizes", type=_count, nargs="+", default=[10_000, 100_000, 1_000_000])
     index.add_argument("--kinds", choices=KINDS, nargs="+", default=list(KINDS))
     shown = commands.add_parser("report", help="print the tables of run files")
-    shown.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    shown.add_argument("files", type=Path, nargs="*", metavar="FILE")
+    shown.add_argument("--fill", type=Path, help="write the tables into a document instead")
     shown.set_defaults(run=_report)
     return parser
 
@@ -106,6 +107,9 @@ def _all(_: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
+    if options.fill:
+        text = options.fill.read_text(encoding="utf-8")
+        options.fill.write_text(report.filled(text), encoding="utf-8")
     for path in options.files:
         print(report.table(Run.read(path)))
     return 0

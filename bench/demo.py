@@ -145,7 +145,7 @@ def _check_all(console: Console, client: Client, cases: Iterator[Case]) -> bool:
         hashed_s = time.perf_counter()
         verdict = client.check(item).verdict
         answered_s = time.perf_counter()
-        wrong = "" if verdict is case.expected else f" expected {case.expected.name}"
+        wrong = "" if verdict is case.expected else f"\nexpected {case.expected.name}"
         passed &= not wrong
         table.add_row(
             case.path.name,

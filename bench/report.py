@@ -1,10 +1,12 @@
 """Run files as Markdown tables, for a terminal and for the documents."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from bench.run_file import Row, Run
+from bench.run_file import RUNS, Row, Run
 
+_PLACE: Final = re.compile(r"(<!-- run: ([\w.-]+) -->).*?(<!-- end -->)", re.DOTALL)
 # Measured elsewhere, on 200,000 hashes (Meta's Hasher-Matcher-Actioner, its own container).
 HMA: Final = {"add_s": 71.0, "delete_s": 67.0, "hashes_per_s": 250.0}
 
@@ -13,6 +15,18 @@ def table(run: Run) -> str:
     """The tables of a run, with a line that says what was run."""
     settings = ", ".join(f"{key} {_plain(value)}" for key, value in run.settings.items())
     return f"`python -m bench {run.kind}` ({settings})\n\n{_TABLES[run.kind](run.rows)}\n"
+
+
+def filled(text: str) -> str:
+    """A document with the table of each run file that it names between two comments.
+
+    `<!-- run: load.json -->` begins such a place and `<!-- end -->` ends it.
+    """
+
+    def place(found: re.Match[str]) -> str:
+        return f"{found[1]}\n\n{table(Run.read(RUNS / found[2]))}\n{found[3]}"
+
+    return _PLACE.sub(place, text)
 
 
 def _plain(value: Any) -> str:  # noqa: ANN401

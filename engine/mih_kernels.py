@@ -257,6 +257,17 @@ def _bits_apart(flat: Any, at: int, first: Any, second: Any, half: Any) -> Any:
 
 
 @_inlined
+def _count_passing(
+    flat: Any, begin: int, end: int, first: Any, second: Any, half: Any, radius: Any
+) -> Any:
+    """How many postings of a bucket may be near; without a branch, so that it becomes vectors."""
+    passed = np.uint64(0)
+    for at in range(begin, end, 2):
+        passed += np.uint64(_bits_apart(flat, at, first, second, half) <= radius)
+    return passed
+
+
+@_inlined
 def _compare_all(
     codes: Any, flat: Any, listed: int, query: Any, number: int, radius: Any, hits: Any, found: int
 ) -> int:
@@ -353,10 +364,8 @@ def probe(
             for p in range(mask_bounds[c], mask_bounds[c + 1]):
                 if p + _PREFETCH_BUCKETS < masks.shape[0]:
                     _fetch(flat, begins[p + _PREFETCH_BUCKETS], ends[p + _PREFETCH_BUCKETS])
-                # Without a branch, so that it becomes vectors: seldom does one pass.
-                passed = np.uint64(0)
-                for at in range(begins[p], ends[p], 2):
-                    passed += np.uint64(_bits_apart(flat, at, first, second, half) <= radius)
+                passed = _count_passing(flat, begins[p], ends[p], first, second, half, radius)
+                # Seldom does one pass.
                 for at in range(begins[p], ends[p] if passed else begins[p], 2):
                     if _bits_apart(flat, at, first, second, half) > radius:
                         continue

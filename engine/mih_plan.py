@@ -17,11 +17,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-# What it costs to look, in nanoseconds: fitted by `python -m bench index --calibrate`
-# (one core, lists of 100,000 to 10 M). Only their ratios matter here.
-_PROBE_NS: Final = 15.0  # a bucket's bounds and its first line, while the tables are in the cache
-_FAR_PROBE_NS: Final = 35.0  # the same once they are not
-_CANDIDATE_NS: Final = 3.2  # one posting
+# What it costs to look, in nanoseconds, fitted to the times in docs/adr/0006 (one core, 12 to
+# 16 chunks, 1 M and 10 M hashes). Only their ratios matter here.
+_PROBE_NS: Final = 19.0  # a bucket's bounds and its first line, while the tables are in the cache
+_FAR_PROBE_NS: Final = 48.0  # the same once they are not
+_CANDIDATE_NS: Final = 3.25  # one posting
 _SCAN_NS: Final = 1.1  # one row, when all are compared
 _CACHED_TABLE_BYTES: Final = 16 << 20
 _MAX_CHUNK_BITS: Final = 24
