@@ -35,14 +35,19 @@ def _out(dtype: types.Type, dimensions: int) -> types.Array:
 
 def _compiled(*signature: types.Type) -> Callable[[_Function], _Function]:
     """Compiles at import, or takes the machine code from the cache."""
-    compiler: Callable[[_Function], _Function] = njit(
-        [signature], nogil=True, cache=True, boundscheck=False
-    )
-    return compiler
+
+    def compile_(function: _Function) -> _Function:
+        try:
+            compiled: _Function = njit([signature], nogil=True, cache=True)(function)
+        except RuntimeError:  # no folder can be written to: compiled at each start instead
+            compiled = njit([signature], nogil=True)(function)
+        return compiled
+
+    return compile_
 
 
 def _inlined(function: _Function) -> _Function:
-    inlined: _Function = njit(inline="always", cache=True)(function)
+    inlined: _Function = njit(inline="always")(function)
     return inlined
 
 

@@ -128,6 +128,18 @@ def check_after(store: Path, seen: Checkpoint, values: workload.Values) -> None:
         assert (snapshot.judge(item) is Verdict.KNOWN) == (number in near)
 
 
+def check_served(store: Path, values: workload.Values) -> None:
+    """A server over a store that a killed indexer left answers as the oracle does."""
+    with LmdbReader(store) as reader:
+        listed = reader.contents().columns[HashType.PDQ].values
+    queries = workload.queries(values, 100, SEED)
+    near = set(ExactIndex.build(listed).search(queries, 31).queries.tolist())
+    with running_server(store) as server, Client(server.match, Plaintext()) as client:
+        found = [client.check(sent_item(query)).verdict for query in queries]
+    assert {n for n, verdict in enumerate(found) if verdict is SdkVerdict.KNOWN} == near
+    assert near
+
+
 def kill_and_check(
     root: Path, csv: Path, store: Path, values: workload.Values, points: int
 ) -> None:
@@ -139,6 +151,7 @@ def kill_and_check(
             before = reader.head().sequence
         seen = kill_at(root, csv, store, max(before, stop + 1), chance.randrange(20_000))
         check_after(store, seen, values)
+    check_served(store, values)
     assert run(root, "verify", "--store", store).returncode == ExitCode.DONE
     ended = run(root, *load_words(csv, store))
     assert ended.returncode == ExitCode.DONE, ended.stderr

@@ -1,5 +1,7 @@
 """Multi-index hashing against the numpy index: every list, every distance, the same pairs."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
@@ -8,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from bench.running import environment
 from engine.exact_index import ExactIndex
 from engine.index import Index
 from engine.mih_index import MihIndex
@@ -156,3 +159,26 @@ def test_permutation_is_fixed(size_bits: int) -> None:
     # Written down: an index on disk of this version rests on it.
     first = {64: [13, 11, 14, 38], 128: [19, 111, 59, 91], 256: [160, 190, 223, 143]}[size_bits]
     assert places[:4].tolist() == first
+
+
+def test_kernels_are_compiled_where_nothing_can_be_written(root: Path) -> None:
+    code = (
+        "from numba.core import caching\n"
+        "for name in ('CacheImpl', '_CacheImpl'):\n"
+        "    if hasattr(caching, name): getattr(caching, name)._locator_classes = []\n"
+        "import numpy as np\n"
+        "from engine import mih_kernels\n"
+        "from engine.mih_index import MihIndex\n"
+        "listed = np.random.default_rng(1).integers(0, 256, (3000, 32), np.uint8)\n"
+        "assert type(mih_kernels.probe._cache).__name__ == 'NullCache'\n"
+        "print(len(MihIndex.build(listed).search(listed[:5].copy(), 31)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=root,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "5"), done.stderr
