@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     shown = commands.add_parser("report", help="print the tables of run files")
     shown.add_argument("files", type=Path, nargs="*", metavar="FILE")
     shown.add_argument("--fill", type=Path, help="write the tables into a document instead")
+    shown.add_argument("--plots", type=Path, metavar="FOLDER", help="draw the runs into a folder")
     shown.set_defaults(run=_report)
     return parser
 
@@ -110,8 +111,14 @@ def _report(options: argparse.Namespace) -> int:
     if options.fill:
         text = options.fill.read_text(encoding="utf-8")
         options.fill.write_text(report.filled(text), encoding="utf-8")
-    for path in options.files:
-        print(report.table(Run.read(path)))
+    runs = [Run.read(path) for path in options.files]
+    if options.plots:
+        from bench import plot  # noqa: PLC0415  takes a second to import
+
+        plot.draw(runs, options.plots)
+        return 0
+    for run in runs:
+        print(report.table(run))
     return 0
 
 

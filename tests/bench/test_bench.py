@@ -86,6 +86,17 @@ def test_indexes_are_raced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "IndexBinaryFlat" in capsys.readouterr().out
 
 
+def test_runs_are_drawn_the_same_every_time(tmp_path: Path, root: Path) -> None:
+    files = [str(path) for path in sorted(RUNS.glob("*.json"))]
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        assert main(["report", *files, "--plots", str(folder)]) == 0
+    for name in ("index.svg", "server.svg"):
+        drawn = (tmp_path / "a" / name).read_bytes()
+        assert drawn.startswith(b"<?xml")
+        assert drawn == (tmp_path / "b" / name).read_bytes()
+        assert (root / "docs" / "img" / name).exists()
+
+
 def test_wrong_use_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     for words in (["load", "--sizes", "0"], ["load", "--sizes", "many"], ["fly"]):
         with pytest.raises(SystemExit) as stop:
