@@ -3,6 +3,11 @@
 What it sends and what comes back is the SDK's business; here are words and exit codes.
 """
 
+import os
+
+# gRPC's own log would come between the lines; it reads this when it is imported.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
 import argparse
 import json
 import ssl

@@ -124,9 +124,7 @@ def _error(code: grpc.StatusCode | None, text: str, status: status_pb2.Status) -
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
             error = LimitExceededError(text or "the item is too large", _field(status))
         case grpc.StatusCode.UNAVAILABLE:
-            # Without details it is the library that speaks: nobody was reached.
-            text = status.message or "the server cannot be reached"
-            error = UnavailableError(text, _retry_after_ms(status))
+            error = UnavailableError(status.message or _unreached(text), _retry_after_ms(status))
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             error = DeadlineError("no answer in time")
         case grpc.StatusCode.PERMISSION_DENIED | grpc.StatusCode.UNAUTHENTICATED:
@@ -136,6 +134,13 @@ def _error(code: grpc.StatusCode | None, text: str, status: status_pb2.Status) -
         case _:
             error = ServerError(f"{code.name}: {text}")
     return error
+
+
+def _unreached(text: str) -> str:
+    """What kept the library from reaching a server; its own text holds addresses."""
+    if "handshake failed" in text.lower():
+        return "the TLS handshake failed: the server does not speak TLS, or a certificate is wrong"
+    return "the server cannot be reached"
 
 
 def _field(status: status_pb2.Status) -> str:

@@ -189,3 +189,20 @@ def test_command_ends_quietly_when_nobody_reads_on(
     finally:
         os.close(writing)
     assert "Traceback" not in done.stderr
+
+
+def test_server_without_tls_is_one_line_and_nothing_of_the_librarys(
+    address: str, root: Path, photos: tuple[Path, ...]
+) -> None:
+    words = ["check", str(photos[0]), "--server", address, "--timeout", "1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "firstseen.cli", *words],
+        cwd=root,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("firstseen: the TLS handshake failed")
+    assert len(done.stderr.splitlines()) == 1
