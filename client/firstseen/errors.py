@@ -20,7 +20,7 @@ class InvalidItemError(CallError):
     """The server refused the item; the same item will be refused again.
 
     Attributes:
-        field: path of the wrong field, such as `item.hashes[3].value`; empty when unknown.
+        field: path of the wrong field, such as `hashes[3].value`; empty when unknown.
     """
 
     def __init__(self, message: str, field: str = "") -> None:
