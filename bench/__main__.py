@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bench import freshness_bench, index_bench, load_bench, report, server_bench
 from bench.load_bench import BenchError
-from bench.run_file import RUNS, Run
+from bench.run_file import OWN_RUNS, Run
 from bench.running import NotStartedError
 from bench.workload import KINDS
 
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--seed", type=int, default=SEED, help="of hashes, queries and moments")
-    common.add_argument("--out", type=Path, help="run file (default: bench/runs/KIND.json)")
+    common.add_argument("--out", type=Path, help="run file (default: .benchmarks/KIND.json)")
     parser.set_defaults(run=_all, seed=SEED, out=None)
     commands = parser.add_subparsers(metavar="COMMAND")
 
@@ -123,7 +123,7 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _finish(run: Run, out: Path | None) -> int:
-    path = out or RUNS / f"{run.kind}.json"
+    path = out or OWN_RUNS / f"{run.kind}.json"
     run.write(path)
     print(report.table(run))
     Console(stderr=True).print(f"written to {path}", style="dim", markup=False)

@@ -19,7 +19,8 @@ from bench.running import ROOT
 from engine.clock import SystemClock
 
 FORMAT: Final = 1
-RUNS: Final = ROOT / "bench" / "runs"
+RUNS: Final = ROOT / "bench" / "runs"  # those that the documents rest on
+OWN_RUNS: Final = ROOT / ".benchmarks"  # everyone's own, not committed
 _PACKAGES: Final = ("numpy", "faiss-cpu", "lmdb", "grpcio", "numba", "protobuf", "pdqhash")
 _PERCENTILES: Final = (50.0, 90.0, 99.0, 99.9)
 
