@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from engine.errors import InvalidInputError
+from engine.exact_index import ExactIndex
 from engine.index import Hits, Index
 from tests.engine.values import SEED, distance_bits, flipped, rows, value
 
@@ -233,6 +234,19 @@ class IndexContract:
         with ThreadPoolExecutor(THREADS) as pool:
             for found in pool.map(search, range(THREADS)):
                 assert found == [want] * 3
+
+
+class AgainstExactIndexContract(IndexContract):
+    """The same with the numpy index as the oracle, which has its own tests."""
+
+    def oracle(
+        self,
+        values: npt.NDArray[np.uint8],
+        queries: npt.NDArray[np.uint8],
+        max_distance_bits: int,
+    ) -> Pairs:
+        """What the numpy index finds."""
+        return pairs(ExactIndex.build(values).search(queries, max_distance_bits))
 
 
 class PdqListContract:

@@ -4,27 +4,18 @@ from typing import ClassVar
 
 import faiss
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from engine.errors import InvalidInputError
 from engine.exact_index import ExactIndex
 from engine.faiss_index import FaissFlatIndex, FaissMultiHashIndex
 from engine.index import Index
-from tests.engine.index_contract import IndexContract, Pairs, PdqListContract, pairs
+from tests.engine.index_contract import AgainstExactIndexContract, PdqListContract, pairs
 from tests.engine.values import SEED
 
 
-class _AgainstExactIndex(IndexContract):
+class _AgainstExactIndex(AgainstExactIndexContract):
     index_type: ClassVar[type[Index]] = FaissFlatIndex
-
-    def oracle(
-        self,
-        values: npt.NDArray[np.uint8],
-        queries: npt.NDArray[np.uint8],
-        max_distance_bits: int,
-    ) -> Pairs:
-        return pairs(ExactIndex.build(values).search(queries, max_distance_bits))
 
     def test_large_random_list_agrees_with_numpy(self) -> None:
         generator = np.random.default_rng(SEED)

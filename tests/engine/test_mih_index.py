@@ -15,23 +15,15 @@ from engine.exact_index import ExactIndex
 from engine.index import Index
 from engine.mih_index import MihIndex
 from engine.mih_plan import Plan, max_candidates, permutation
-from tests.engine.index_contract import IndexContract, Pairs, PdqListContract, pairs
+from tests.engine.index_contract import AgainstExactIndexContract, PdqListContract, pairs
 from tests.engine.values import SEED
 
 ROWS = 12_000  # enough for tables
 DISTANCES = (0, 1, 2, 15, 30, 31, 32, 47, 64)
 
 
-class _AgainstExactIndex(IndexContract):
+class _AgainstExactIndex(AgainstExactIndexContract):
     index_type: ClassVar[type[Index]] = MihIndex
-
-    def oracle(
-        self,
-        values: npt.NDArray[np.uint8],
-        queries: npt.NDArray[np.uint8],
-        max_distance_bits: int,
-    ) -> Pairs:
-        return pairs(ExactIndex.build(values).search(queries, max_distance_bits))
 
 
 class TestMihIndex(_AgainstExactIndex, PdqListContract):
