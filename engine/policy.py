@@ -75,9 +75,9 @@ class BankPolicy:
                 raise InvalidInputError(
                     f"{name}.max_distance_bits", f"want 0 to {spec.max_distance_bits}"
                 )
-            if not 0 <= limits.min_quality <= (MAX_QUALITY if spec.perceptual else 0):
+            if not 0 <= limits.min_quality <= (MAX_QUALITY if spec.has_quality else 0):
                 raise InvalidInputError(
-                    f"{name}.min_quality", f"want 0 to {MAX_QUALITY if spec.perceptual else 0}"
+                    f"{name}.min_quality", f"want 0 to {MAX_QUALITY if spec.has_quality else 0}"
                 )
 
 

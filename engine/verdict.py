@@ -94,7 +94,7 @@ def _was_judged(item: Item, rules: Rules) -> bool:
     exact hashes. An exact hash beside a blurred picture says nothing about the picture.
     """
     judged = rules.judged[item.media_type]
-    perceptual = [h for h in item.hashes if h.type in judged and SPECS[h.type].perceptual]
+    perceptual = [h for h in item.hashes if h.type in judged and SPECS[h.type].has_quality]
     if not perceptual:
         return True
     return any(

@@ -43,7 +43,7 @@ def to_hash(message: types_pb2.Hash, index: int) -> Hash:
     if hash_type is None:
         raise InvalidInputError(f"hashes[{index}].type", _unknown(message.type))
     quality = message.quality if message.HasField("quality") else None
-    if quality is None and SPECS[hash_type].perceptual:
+    if quality is None and SPECS[hash_type].has_quality:
         raise InvalidInputError(f"hashes[{index}].quality", f"required for {hash_type.name}")
     position = message.WhichOneof("position")
     try:

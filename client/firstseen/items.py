@@ -13,6 +13,13 @@ class HashType(IntEnum):
     PDQ = 1
     SHA256 = 2
     MD5 = 3
+    PDQ_TILE = 4
+    VIDEOHASH = 16
+    TEXT_SHA256 = 32
+    SIMHASH = 33
+    MINHASH = 34
+    TLSH = 35
+    PAGE_PDQ = 36
 
 
 class MediaType(IntEnum):
@@ -50,12 +57,16 @@ class Hash:
     Attributes:
         type: what kind of hash.
         value: its bytes.
-        quality: 0 to 100 for a perceptual hash, None for an exact one.
+        quality: 0 to 100 for PDQ, its tiles and pages; None for every other type.
+        frame_offset_ms: of a video's frame, from the start; None when it is of no frame.
+        page_index: of a document's page, 0 is the first; None when it is of no page.
     """
 
     type: HashType
     value: HashValue
     quality: int | None = None
+    frame_offset_ms: int | None = None
+    page_index: int | None = None
 
     def __post_init__(self) -> None:
         # Plain bytes, which the type checker would refuse, would show in the text form.

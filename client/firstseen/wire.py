@@ -37,6 +37,8 @@ def to_item(item: Item) -> types_pb2.Item:
                 type=cast("types_pb2.HashType", int(hash_.type)),
                 value=bytes(hash_.value),
                 quality=hash_.quality,
+                frame_offset_ms=hash_.frame_offset_ms,
+                page_index=hash_.page_index,
             )
             for hash_ in item.hashes
         ],

@@ -260,7 +260,7 @@ class CsvList:
         unused_quality = quality is not None
         for index, type_ in self._layout.values:
             if text := fields[index].strip():
-                own = quality if SPECS[type_].perceptual else None
+                own = quality if SPECS[type_].has_quality else None
                 unused_quality &= own is None
                 hashes.append(Hash(type_, parse_value(type_, text), own, frame, page))
         if not hashes:

@@ -13,12 +13,7 @@ _SIZES: Final[Mapping[HashType, int]] = MappingProxyType(
     {hash_type: spec.size_bytes for hash_type, spec in SPECS.items()}
 )
 _HASH_TYPES: Final = MappingProxyType(
-    {
-        "pdq": HashType.PDQ,
-        "sha256": HashType.SHA256,
-        "sha-256": HashType.SHA256,
-        "md5": HashType.MD5,
-    }
+    {hash_type.name.lower(): hash_type for hash_type in HashType} | {"sha-256": HashType.SHA256}
 )
 _MEDIA_TYPES: Final = MappingProxyType({media.name.lower(): media for media in MediaType})
 _QUALITIES: Final = MappingProxyType({str(quality): quality for quality in range(MAX_QUALITY + 1)})
@@ -65,7 +60,7 @@ def parse_hash_type(text: str) -> HashType:
     """
     found = _HASH_TYPES.get(text) or _HASH_TYPES.get(text.strip().lower())
     if found is None:
-        raise InvalidInputError("hash_type", "want pdq, sha256 or md5")
+        raise InvalidInputError("hash_type", f"want one of {', '.join(t.name.lower() for t in HashType)}")
     return found
 
 

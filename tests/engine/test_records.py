@@ -25,7 +25,7 @@ def hashes(draw: st.DrawFn) -> Hash:
     hash_type = draw(st.sampled_from(HashType))
     spec = SPECS[hash_type]
     size = spec.size_bytes
-    quality = draw(st.none() | st.integers(0, 100)) if spec.perceptual else None
+    quality = draw(st.none() | st.integers(0, 100)) if spec.has_quality else None
     position = draw(st.sampled_from(["none", "frame", "page"]))
     return Hash(
         hash_type,

@@ -33,7 +33,7 @@ def new_items(draw: st.DrawFn) -> NewItem:
     for _ in range(draw(st.integers(1, 3))):
         hash_type = draw(st.sampled_from(list(HashType)))
         spec = SPECS[hash_type]
-        quality = draw(st.none() | st.integers(50, 100)) if spec.perceptual else None
+        quality = draw(st.none() | st.integers(50, 100)) if spec.has_quality else None
         frame, page = draw(st.sampled_from([(None, None), (1500, None), (None, 3)]))
         raw = value(draw(st.integers(0, 20)), spec.size_bytes)
         hashes.append(Hash(hash_type, raw, quality, frame, page))

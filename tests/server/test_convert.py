@@ -27,7 +27,7 @@ def hashes(draw: st.DrawFn) -> Hash:
     return Hash(
         kind,
         HashValue(draw(st.binary(min_size=size, max_size=size))),
-        draw(st.integers(0, 100)) if SPECS[kind].perceptual else None,
+        draw(st.integers(0, 100)) if SPECS[kind].has_quality else None,
         draw(st.integers(0, 604_800_000)) if position == "frame" else None,
         draw(st.integers(0, 999_999)) if position == "page" else None,
     )

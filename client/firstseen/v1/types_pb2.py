@@ -24,19 +24,19 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x66irstseen/v1/types.proto\x12\x0c\x66irstseen.v1\"\x9a\x01\n\x04Hash\x12$\n\x04type\x18\x01 \x01(\x0e\x32\x16.firstseen.v1.HashType\x12\r\n\x05value\x18\x02 \x01(\x0c\x12\x14\n\x07quality\x18\x03 \x01(\rH\x01\x88\x01\x01\x12\x19\n\x0f\x66rame_offset_ms\x18\x04 \x01(\rH\x00\x12\x14\n\npage_index\x18\x05 \x01(\rH\x00\x42\n\n\x08positionB\n\n\x08_quality\"W\n\x04Item\x12+\n\nmedia_type\x18\x01 \x01(\x0e\x32\x17.firstseen.v1.MediaType\x12\"\n\x06hashes\x18\x02 \x03(\x0b\x32\x12.firstseen.v1.Hash\"z\n\nCheckpoint\x12\x15\n\x08sequence\x18\x01 \x01(\x06H\x00\x88\x01\x01\x12\x18\n\x0b\x65ntry_count\x18\x02 \x01(\x06H\x01\x88\x01\x01\x12\x13\n\x06\x64igest\x18\x03 \x01(\x0cH\x02\x88\x01\x01\x42\x0b\n\t_sequenceB\x0e\n\x0c_entry_countB\t\n\x07_digest*a\n\x08HashType\x12\x19\n\x15HASH_TYPE_UNSPECIFIED\x10\x00\x12\x11\n\rHASH_TYPE_PDQ\x10\x01\x12\x14\n\x10HASH_TYPE_SHA256\x10\x02\x12\x11\n\rHASH_TYPE_MD5\x10\x03*l\n\tMediaType\x12\x1a\n\x16MEDIA_TYPE_UNSPECIFIED\x10\x00\x12\x14\n\x10MEDIA_TYPE_IMAGE\x10\x01\x12\x14\n\x10MEDIA_TYPE_VIDEO\x10\x02\x12\x17\n\x13MEDIA_TYPE_DOCUMENT\x10\x03*u\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x11\n\rVERDICT_KNOWN\x10\x01\x12\x11\n\rVERDICT_NOVEL\x10\x02\x12\x12\n\x0eVERDICT_UNSURE\x10\x03\x12\x17\n\x13VERDICT_UNSUPPORTED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x66irstseen/v1/types.proto\x12\x0c\x66irstseen.v1\"\x9a\x01\n\x04Hash\x12$\n\x04type\x18\x01 \x01(\x0e\x32\x16.firstseen.v1.HashType\x12\r\n\x05value\x18\x02 \x01(\x0c\x12\x14\n\x07quality\x18\x03 \x01(\rH\x01\x88\x01\x01\x12\x19\n\x0f\x66rame_offset_ms\x18\x04 \x01(\rH\x00\x12\x14\n\npage_index\x18\x05 \x01(\rH\x00\x42\n\n\x08positionB\n\n\x08_quality\"W\n\x04Item\x12+\n\nmedia_type\x18\x01 \x01(\x0e\x32\x17.firstseen.v1.MediaType\x12\"\n\x06hashes\x18\x02 \x03(\x0b\x32\x12.firstseen.v1.Hash\"z\n\nCheckpoint\x12\x15\n\x08sequence\x18\x01 \x01(\x06H\x00\x88\x01\x01\x12\x18\n\x0b\x65ntry_count\x18\x02 \x01(\x06H\x01\x88\x01\x01\x12\x13\n\x06\x64igest\x18\x03 \x01(\x0cH\x02\x88\x01\x01\x42\x0b\n\t_sequenceB\x0e\n\x0c_entry_countB\t\n\x07_digest*\x87\x02\n\x08HashType\x12\x19\n\x15HASH_TYPE_UNSPECIFIED\x10\x00\x12\x11\n\rHASH_TYPE_PDQ\x10\x01\x12\x14\n\x10HASH_TYPE_SHA256\x10\x02\x12\x11\n\rHASH_TYPE_MD5\x10\x03\x12\x16\n\x12HASH_TYPE_PDQ_TILE\x10\x04\x12\x17\n\x13HASH_TYPE_VIDEOHASH\x10\x10\x12\x19\n\x15HASH_TYPE_TEXT_SHA256\x10 \x12\x15\n\x11HASH_TYPE_SIMHASH\x10!\x12\x15\n\x11HASH_TYPE_MINHASH\x10\"\x12\x12\n\x0eHASH_TYPE_TLSH\x10#\x12\x16\n\x12HASH_TYPE_PAGE_PDQ\x10$*l\n\tMediaType\x12\x1a\n\x16MEDIA_TYPE_UNSPECIFIED\x10\x00\x12\x14\n\x10MEDIA_TYPE_IMAGE\x10\x01\x12\x14\n\x10MEDIA_TYPE_VIDEO\x10\x02\x12\x17\n\x13MEDIA_TYPE_DOCUMENT\x10\x03*u\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x11\n\rVERDICT_KNOWN\x10\x01\x12\x11\n\rVERDICT_NOVEL\x10\x02\x12\x12\n\x0eVERDICT_UNSURE\x10\x03\x12\x17\n\x13VERDICT_UNSUPPORTED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'firstseen.v1.types_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_HASHTYPE']._serialized_start=412
-  _globals['_HASHTYPE']._serialized_end=509
-  _globals['_MEDIATYPE']._serialized_start=511
-  _globals['_MEDIATYPE']._serialized_end=619
-  _globals['_VERDICT']._serialized_start=621
-  _globals['_VERDICT']._serialized_end=738
+  _globals['_HASHTYPE']._serialized_start=413
+  _globals['_HASHTYPE']._serialized_end=676
+  _globals['_MEDIATYPE']._serialized_start=678
+  _globals['_MEDIATYPE']._serialized_end=786
+  _globals['_VERDICT']._serialized_start=788
+  _globals['_VERDICT']._serialized_end=905
   _globals['_HASH']._serialized_start=43
   _globals['_HASH']._serialized_end=197
   _globals['_ITEM']._serialized_start=199

@@ -13,6 +13,13 @@ class HashType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     HASH_TYPE_PDQ: _ClassVar[HashType]
     HASH_TYPE_SHA256: _ClassVar[HashType]
     HASH_TYPE_MD5: _ClassVar[HashType]
+    HASH_TYPE_PDQ_TILE: _ClassVar[HashType]
+    HASH_TYPE_VIDEOHASH: _ClassVar[HashType]
+    HASH_TYPE_TEXT_SHA256: _ClassVar[HashType]
+    HASH_TYPE_SIMHASH: _ClassVar[HashType]
+    HASH_TYPE_MINHASH: _ClassVar[HashType]
+    HASH_TYPE_TLSH: _ClassVar[HashType]
+    HASH_TYPE_PAGE_PDQ: _ClassVar[HashType]
 
 class MediaType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -32,6 +39,13 @@ HASH_TYPE_UNSPECIFIED: HashType
 HASH_TYPE_PDQ: HashType
 HASH_TYPE_SHA256: HashType
 HASH_TYPE_MD5: HashType
+HASH_TYPE_PDQ_TILE: HashType
+HASH_TYPE_VIDEOHASH: HashType
+HASH_TYPE_TEXT_SHA256: HashType
+HASH_TYPE_SIMHASH: HashType
+HASH_TYPE_MINHASH: HashType
+HASH_TYPE_TLSH: HashType
+HASH_TYPE_PAGE_PDQ: HashType
 MEDIA_TYPE_UNSPECIFIED: MediaType
 MEDIA_TYPE_IMAGE: MediaType
 MEDIA_TYPE_VIDEO: MediaType
