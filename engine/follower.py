@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 from engine.clock import Clock
 from engine.errors import CorruptError, LogTruncatedError, NotReadyError
+from engine.index_choice import Choosers, IndexKind, choosers
+from engine.segment import Segment
 from engine.snapshot import Snapshot
 from engine.store import StoreReader
 
@@ -25,9 +27,26 @@ class Follower:
         resets: how often the log did not lead on and the whole list was read anew.
     """
 
-    def __init__(self, store: StoreReader, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: StoreReader,
+        clock: Clock,
+        choose: Choosers | None = None,
+        segment: Segment | None = None,
+    ) -> None:
+        """Loads nothing yet.
+
+        Args:
+            store: what is followed.
+            clock: to know the age by.
+            choose: what to search each hash type with; FAISS or multi-index hashing by length
+                when it is not said.
+            segment: where to begin instead of reading the whole list.
+        """
         self._store = store
         self._clock = clock
+        self._choose = choosers(IndexKind.AUTO) if choose is None else choose
+        self._segment = segment
         self._state: _State | None = None
         self.resets = 0
 
@@ -74,13 +93,36 @@ class Follower:
         self._state = _State(self._next(state), asked_at_ms)
         return True
 
+    def adopt(self, segment: Segment) -> None:
+        """Goes over to a segment, and on from there to the store's head.
+
+        Raises:
+            LogTruncatedError: the log does not lead on from it, as after a restored backup.
+            CorruptError: the store's list is damaged.
+        """
+        asked_at_ms = self._clock.monotonic_ms()
+        self._state = _State(self._from_segment(segment), asked_at_ms)
+
+    def _from_segment(self, segment: Segment) -> Snapshot:
+        delta = self._store.delta(segment.checkpoint)
+        return Snapshot.from_segment(segment, self._choose).advance(delta)
+
     def _next(self, state: _State | None) -> Snapshot:
         if state is None:
-            return Snapshot.of(self._store.contents())
+            return self._first()
         try:
             return state.snapshot.advance(self._store.delta(state.snapshot.checkpoint))
         except (LogTruncatedError, CorruptError):
             # Either this copy or the store is wrong; reading the whole list tells which.
-            snapshot = Snapshot.of(self._store.contents())
+            snapshot = Snapshot.of(self._store.contents(), self._choose)
             self.resets += 1
             return snapshot
+
+    def _first(self) -> Snapshot:
+        segment, self._segment = self._segment, None
+        if segment is not None:
+            try:
+                return self._from_segment(segment)
+            except (LogTruncatedError, CorruptError):
+                self.resets += 1
+        return Snapshot.of(self._store.contents(), self._choose)
