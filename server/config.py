@@ -1,4 +1,4 @@
-"""What an operator sets: one TOML file, read once at start into frozen dataclasses.
+"""What an operator sets: one TOML file, read at start and on SIGHUP into frozen dataclasses.
 
 Anything unknown, of the wrong type or out of range is refused with the key's path.
 Every key is described in `docs/operate.md`; a test compares. Opening the store and
@@ -6,6 +6,7 @@ reading certificates is not done here.
 """
 
 import ipaddress
+import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
@@ -16,6 +17,7 @@ EXAMPLE_FILE: Final = Path(__file__).with_name("firstseen.example.toml")
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _MAX_FILE_BYTES: Final = 1 << 20
 _DAY_MS: Final = 24 * 3600 * 1000
+_MAX_WORKERS: Final = 64
 
 
 class ConfigError(Exception):
@@ -123,6 +125,17 @@ def _key(parse: _Parser, default: object = MISSING) -> Any:  # noqa: ANN401
 
 
 @dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """Section `[server]`: its processes."""
+
+    workers: int = _key(_whole(0, _MAX_WORKERS), 0)
+
+    def worker_count(self) -> int:
+        """How many to run: by default one for each core that this process may use."""
+        return self.workers or min(len(os.sched_getaffinity(0)), _MAX_WORKERS)
+
+
+@dataclass(frozen=True, slots=True)
 class StoreConfig:
     """Section `[store]`."""
 
@@ -188,15 +201,32 @@ class Config:
     store: StoreConfig
     match: MatchConfig
     review: ReviewConfig | None = None
+    server: ServerConfig = ServerConfig()
     limits: LimitsConfig = LimitsConfig()
     log: LogConfig = LogConfig()
     shutdown: ShutdownConfig = ShutdownConfig()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A configuration and the text that it was read from.
+
+    Attributes:
+        path: the file, absolute.
+        toml: its text.
+        config: what it says.
+    """
+
+    path: Path
+    toml: str
+    config: Config
 
 
 SECTIONS: Final[Mapping[str, type]] = {
     "store": StoreConfig,
     "match": MatchConfig,
     "review": ReviewConfig,
+    "server": ServerConfig,
     "limits": LimitsConfig,
     "log": LogConfig,
     "shutdown": ShutdownConfig,
@@ -211,6 +241,11 @@ def keys() -> tuple[str, ...]:
 
 
 def read_config(path: Path) -> Config:
+    """What the file of an operator says; see `read_source`."""
+    return read_source(path).config
+
+
+def read_source(path: Path) -> Source:
     """Reads the file of an operator.
 
     Relative paths in it are relative to its folder.
@@ -218,6 +253,7 @@ def read_config(path: Path) -> Config:
     Raises:
         ConfigError: it cannot be read, or something in it is wrong.
     """
+    path = path.absolute()
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_FILE_BYTES + 1)
@@ -226,10 +262,11 @@ def read_config(path: Path) -> Config:
     if len(content) > _MAX_FILE_BYTES:
         raise ConfigError("", f"{path}: over {_MAX_FILE_BYTES} bytes")
     try:
-        table = tomllib.loads(content.decode())
+        toml = content.decode()
+        table = tomllib.loads(toml)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError("", f"{path}: not TOML: {error}") from error
-    return parse_config(table, path.absolute().parent)
+    return Source(path, toml, parse_config(table, path.parent))
 
 
 def parse_config(table: Mapping[str, object], folder: Path) -> Config:
