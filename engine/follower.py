@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from engine.clock import Clock
 from engine.errors import CorruptError, LogTruncatedError, NotReadyError
-from engine.index_choice import Choosers, IndexKind, choosers
+from engine.index_choice import Choosers, choosers
+from engine.index_kind import IndexKind
 from engine.segment import Segment
 from engine.snapshot import Snapshot
 from engine.store import StoreReader
@@ -32,7 +33,6 @@ class Follower:
         store: StoreReader,
         clock: Clock,
         choose: Choosers | None = None,
-        segment: Segment | None = None,
     ) -> None:
         """Loads nothing yet.
 
@@ -41,12 +41,10 @@ class Follower:
             clock: to know the age by.
             choose: what to search each hash type with; FAISS or multi-index hashing by length
                 when it is not said.
-            segment: where to begin instead of reading the whole list.
         """
         self._store = store
         self._clock = clock
         self._choose = choosers(IndexKind.AUTO) if choose is None else choose
-        self._segment = segment
         self._state: _State | None = None
         self.resets = 0
 
@@ -96,20 +94,20 @@ class Follower:
     def adopt(self, segment: Segment) -> None:
         """Goes over to a segment, and on from there to the store's head.
 
+        When it fails, all stays as it is.
+
         Raises:
             LogTruncatedError: the log does not lead on from it, as after a restored backup.
             CorruptError: the store's list is damaged.
         """
         asked_at_ms = self._clock.monotonic_ms()
-        self._state = _State(self._from_segment(segment), asked_at_ms)
-
-    def _from_segment(self, segment: Segment) -> Snapshot:
         delta = self._store.delta(segment.checkpoint)
-        return Snapshot.from_segment(segment, self._choose).advance(delta)
+        snapshot = Snapshot.from_segment(segment, self._choose).advance(delta)
+        self._state = _State(snapshot, asked_at_ms)
 
     def _next(self, state: _State | None) -> Snapshot:
         if state is None:
-            return self._first()
+            return Snapshot.of(self._store.contents(), self._choose)
         try:
             return state.snapshot.advance(self._store.delta(state.snapshot.checkpoint))
         except (LogTruncatedError, CorruptError):
@@ -117,12 +115,3 @@ class Follower:
             snapshot = Snapshot.of(self._store.contents(), self._choose)
             self.resets += 1
             return snapshot
-
-    def _first(self) -> Snapshot:
-        segment, self._segment = self._segment, None
-        if segment is not None:
-            try:
-                return self._from_segment(segment)
-            except (LogTruncatedError, CorruptError):
-                self.resets += 1
-        return Snapshot.of(self._store.contents(), self._choose)

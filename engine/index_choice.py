@@ -1,14 +1,15 @@
 """Which index searches a part of a list, by the operator's choice, the hash type and the length."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from engine.equality_index import EqualityIndex
+from engine.exact_index import ExactIndex
 from engine.faiss_index import FaissFlatIndex, FaissMultiHashIndex
 from engine.hashes import SPECS, HashType
 from engine.index import Index
+from engine.index_kind import IndexKind
 from engine.layer import Chooser
 from engine.mih_index import MihIndex
 
@@ -20,21 +21,19 @@ Choosers = Mapping[HashType, Chooser]
 """For each hash type, what to search a part of a list with."""
 
 
-class IndexKind(StrEnum):
-    """How lists are searched; all of them find the same.
-
-    `AUTO` scans short lists by FAISS and searches long ones by multi-index hashing.
-    """
-
-    AUTO = "auto"
-    MIH = "mih"
-    FAISS_FLAT = "faiss-flat"
-    FAISS_MULTIHASH = "faiss-multihash"
-
-
 def choosers(kind: IndexKind) -> Choosers:
     """What to search each hash type with. Exact hashes are looked up whatever the kind."""
     return MappingProxyType({hash_type: _chooser(hash_type, kind) for hash_type in HashType})
+
+
+def unindexed() -> Choosers:
+    """What is quickest to make and slow to search: for who only keeps a list."""
+    return MappingProxyType(
+        {
+            hash_type: lambda _, of=ExactIndex if spec.perceptual else EqualityIndex: of
+            for hash_type, spec in SPECS.items()
+        }
+    )
 
 
 def _chooser(hash_type: HashType, kind: IndexKind) -> Chooser:

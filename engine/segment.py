@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,7 +26,8 @@ from engine.exact_index import ExactIndex
 from engine.faiss_index import FaissFlatIndex, FaissMultiHashIndex
 from engine.hashes import SPECS, HashType
 from engine.index import Index
-from engine.index_choice import Choosers, IndexKind
+from engine.index_choice import Choosers
+from engine.index_kind import IndexKind
 from engine.mih_index import MihIndex
 from engine.mih_plan import PERMUTATION_VERSION
 from engine.segment_file import BUILDING_PREFIX, Arrays, Manifest, read_folder, write_folder
@@ -143,7 +144,7 @@ class SegmentFolder:
         """The segments there are, newest first; those of another kind are not looked at."""
         try:
             found = [path.name for path in self._path.iterdir()]
-        except FileNotFoundError:
+        except OSError:  # the builder says what is wrong with the folder
             return []
         matches = (_NAME.match(name) for name in found)
         return sorted((m[0] for m in matches if m and m[2] == self._kind), reverse=True)
@@ -155,14 +156,16 @@ class SegmentFolder:
             CorruptError: it is damaged; it has been put aside and will not be found again.
             FileNotFoundError: it was removed meanwhile.
         """
-        path = self._path / name
         try:
-            return Segment.restore(*read_folder(path))
+            return Segment.restore(*read_folder(self._path / name))
         except CorruptError:
-            aside = self._path / f"{_DAMAGED_PREFIX}{name}-{os.getpid()}"
-            if path.is_dir():
-                path.rename(aside)
+            self.put_aside(name)
             raise
+
+    def put_aside(self, name: str) -> None:
+        """Takes a damaged segment out of those that are found; `sweep` removes it."""
+        with suppress(FileNotFoundError):  # another process was first
+            (self._path / name).rename(self._path / f"{_DAMAGED_PREFIX}{name}-{os.getpid()}")
 
     def write(self, segment: Segment, stage: Stage | None = None) -> str:
         """Writes a segment down; returns its name.

@@ -20,7 +20,8 @@ import numpy.typing as npt
 from engine.entries import Checkpoint, Columns, EntryId, ItemId
 from engine.errors import CorruptError
 from engine.hashes import SPECS, HashType, Item
-from engine.index_choice import Choosers, IndexKind, choosers
+from engine.index_choice import Choosers, choosers
+from engine.index_kind import IndexKind
 from engine.layer import Found, Layer, Part
 from engine.policy import Bank, BankId, BankRole, Rules
 from engine.segment import Segment

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from engine.clock import SystemClock
+from server.child import BUILDER
 from server.config import EXAMPLE_FILE, ConfigError, Source, read_source
 from server.exit_codes import ExitCode
 from server.ports import ListenError
@@ -36,6 +37,10 @@ def main() -> int:
         from server.worker import run_worker  # noqa: PLC0415
 
         return run_worker(options.worker)
+    if options.builder:
+        from server.builder import run_builder  # noqa: PLC0415
+
+        return run_builder()
     try:
         source = read_source(options.config)
     except ConfigError as error:
@@ -51,7 +56,7 @@ def _supervise(source: Source, ready_file: Path | None) -> int:
     start_logging(source.config.log.level, clock)
     command = [sys.executable, *sys.orig_argv[1:]]
     try:
-        return Supervisor(source, command, clock, ready_file).run()
+        return Supervisor(source, command, clock, ready_file, [BUILDER]).run()
     except ListenError as error:
         return _fail(ExitCode.LISTEN, str(error))
     except Exception as error:  # noqa: BLE001  its text may hold anything
@@ -81,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="where to write addresses and process ids, as JSON, once all workers serve",
     )
+    parser.add_argument("--builder", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--worker", type=int, metavar="N", help=argparse.SUPPRESS)
     return parser
 

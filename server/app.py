@@ -17,7 +17,9 @@ from typing import Final
 from grpc_health.v1 import health_pb2
 
 from engine.clock import Clock
+from engine.index_choice import choosers
 from engine.lmdb_store import LmdbReader
+from engine.segment import SegmentFolder
 from server.config import Config
 from server.drain import stop_server
 from server.listeners import (
@@ -31,6 +33,7 @@ from server.listeners import (
 from server.orders import Report
 from server.refresh import Refresher
 from server.review import ReviewService
+from server.segment_watch import SegmentWatch
 from server.service import MatchService, search_pool
 from server.telemetry import SUMMARY_INTERVAL_MS, CallCounts, log, log_crash
 
@@ -63,7 +66,14 @@ class App:
         self._health = HealthServicer()
         self._stopping = asyncio.Event()
         self._hurrying = asyncio.Event()
-        self.refresher = Refresher(lambda: LmdbReader(config.store.path), config.store, clock)
+        index = config.index
+        self.refresher = Refresher(
+            lambda: LmdbReader(config.store.path),
+            config.store,
+            clock,
+            choosers(index.kind),
+            SegmentWatch(SegmentFolder(index.segments, index.kind)),
+        )
         self._listeners = self._make_listeners()
 
     def _make_listeners(self) -> dict[str, Listener]:

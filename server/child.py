@@ -11,8 +11,6 @@ from typing import Final
 from server.orders import Order, Report, read_report
 
 _MAX_LINE_BYTES: Final = 65_536
-# How much lower than the workers' the priority of a process that nobody waits for is.
-BACKGROUND_NICENESS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +28,10 @@ class Role:
     arguments: tuple[str, ...]
     is_needed: bool
     worker: int | None = None
+
+
+# Makes the segments that the workers map; the server serves without it.
+BUILDER: Final = Role("builder", ("--builder",), is_needed=False)
 
 
 def worker_role(number: int) -> Role:
@@ -74,8 +76,6 @@ class Child:
         self._orders, self._reports = self._process.stdin, self._process.stdout
         os.set_blocking(self._reports.fileno(), False)
         selector.register(self._reports, selectors.EVENT_READ, self)
-        if not role.is_needed:
-            os.setpriority(os.PRIO_PROCESS, self.pid, BACKGROUND_NICENESS)
         self._give(order)
 
     def _give(self, order: Order) -> None:

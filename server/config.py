@@ -13,6 +13,8 @@ from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
+from engine.index_kind import IndexKind
+
 EXAMPLE_FILE: Final = Path(__file__).with_name("firstseen.example.toml")
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _MAX_FILE_BYTES: Final = 1 << 20
@@ -116,6 +118,13 @@ def _level(value: object, _: Path) -> object:
     return value
 
 
+def _index_kind(value: object, _: Path) -> object:
+    try:
+        return IndexKind(_text(value))
+    except ValueError:
+        raise _RefusedError(f"want one of {', '.join(IndexKind)}") from None
+
+
 def _key(parse: _Parser, default: object = MISSING) -> Any:  # noqa: ANN401
     # `Any`, as of `dataclasses.field`: the attribute's own annotation says the type.
     metadata = {"parse": parse}
@@ -142,6 +151,15 @@ class StoreConfig:
     path: Path = _key(_path)
     poll_interval_ms: int = _key(_whole(1, 60_000), 50)
     staleness_limit_ms: int = _key(_whole(100, _DAY_MS), 10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexConfig:
+    """Section `[index]`: how the list is searched, and where its segments are."""
+
+    kind: IndexKind = _key(_index_kind, IndexKind.AUTO)
+    segments: Path = _key(_path, Path("segments"))
+    segment_min_entries: int = _key(_whole(1, 1 << 40), 65_536)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +219,7 @@ class Config:
     store: StoreConfig
     match: MatchConfig
     review: ReviewConfig | None = None
+    index: IndexConfig = IndexConfig()
     server: ServerConfig = ServerConfig()
     limits: LimitsConfig = LimitsConfig()
     log: LogConfig = LogConfig()
@@ -226,6 +245,7 @@ SECTIONS: Final[Mapping[str, type]] = {
     "store": StoreConfig,
     "match": MatchConfig,
     "review": ReviewConfig,
+    "index": IndexConfig,
     "server": ServerConfig,
     "limits": LimitsConfig,
     "log": LogConfig,
@@ -306,6 +326,8 @@ def _section(name: str, shape: type, table: object, folder: Path) -> object:
                 values[key] = entry.metadata["parse"](table[key], folder)
             except _RefusedError as error:
                 raise ConfigError(f"{name}.{key}", str(error)) from error
+        elif isinstance(entry.default, Path):
+            values[key] = folder / entry.default
         elif entry.default is MISSING:
             raise ConfigError(f"{name}.{key}", "required")
     return shape(**values)

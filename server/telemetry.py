@@ -44,6 +44,10 @@ class Fields(TypedDict, total=False):
     location: str
     detail: str
     failures: int
+    segment: str
+    stage: str
+    percent: int
+    elapsed_ms: int
     logger: str
     calls: Mapping[str, Mapping[str, int]]
 

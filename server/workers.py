@@ -31,6 +31,8 @@ from server.telemetry import log, set_level
 
 # Beyond the grace that calls get: for closing connections and the store.
 KILL_MARGIN_MS: Final = 5_000
+# About 300,000 hashes: loaded within two seconds.
+QUICK_STORE_BYTES: Final = 64 << 20
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _SIGNALS: Final = (*_STOP_SIGNALS, signal.SIGHUP, signal.SIGCHLD)
 
@@ -66,6 +68,7 @@ class Supervisor:
         self._ports = Ports(source.config)
         self._selector = selectors.DefaultSelector()
         self._background = tuple(background)
+        self._is_prepared = not background or has_quick_start(source.config)
         self._slots = [Slot(role, clock) for role in self._roles()]
         self._retiring: list[Child] = []
         self._candidate: Source | None = None  # read on SIGHUP; nobody serves by it yet
@@ -75,7 +78,7 @@ class Supervisor:
 
     def _roles(self) -> tuple[Role, ...]:
         count = self._source.config.server.worker_count()
-        return (*map(worker_role, range(count)), *self._background)
+        return (*self._background, *map(worker_role, range(count)))
 
     def run(self) -> int:
         """Runs until SIGTERM or SIGINT, or until a worker cannot begin at the first start.
@@ -111,7 +114,9 @@ class Supervisor:
                 child.kill()
         if self._exit_code is None:
             for slot in self._slots:
-                slot.fill(partial(self._start, slot.role, self._source))
+                if self._is_to_be_filled(slot):
+                    slot.fill(partial(self._start, slot.role, self._source))
+                self._is_prepared |= not slot.role.is_needed and slot.is_serving
             self._replace()
             self._note_serving()
         return self._exit_code is not None and not any(True for _ in self._children())
@@ -120,7 +125,7 @@ class Supervisor:
         """Waits until something happens or is due; returns the signals that came."""
         due_ms = [child.kill_at_ms for child in self._children() if child.kill_at_ms is not None]
         if self._exit_code is None:
-            waiting = [slot for slot in self._slots if slot.child is None]
+            waiting = [slot for slot in self._slots if self._is_to_be_filled(slot)]
             waiting += [slot for slot in self._to_replace[:1] if slot.successor is None]
             due_ms += [slot.fill_at_ms for slot in waiting]
         wait_ms = max(min(due_ms) - self._clock.monotonic_ms(), 1) if due_ms else None
@@ -131,6 +136,9 @@ class Supervisor:
             else:
                 came += signals.take()
         return came
+
+    def _is_to_be_filled(self, slot: Slot) -> bool:
+        return slot.child is None and (self._is_prepared or not slot.role.is_needed)
 
     def _start(self, role: Role, source: Source) -> Child:
         # Nobody is refused by a worker without a list while another one could answer.
@@ -145,6 +153,8 @@ class Supervisor:
             self._stop(code if code in set(ExitCode) else ExitCode.FAULT)
         else:
             slot.on_death(child, code)
+            # Without what a dead builder would have made, the workers load the list themselves.
+            self._is_prepared = True
 
     def _note_serving(self) -> None:
         """Once all workers serve, writes who and where, all of the file or nothing."""
@@ -238,6 +248,23 @@ class Supervisor:
         present = {slot.role for slot in self._slots}
         self._slots += [Slot(role, self._clock) for role in roles if role not in present]
         log("config_reloaded")
+
+
+def has_quick_start(config: Config) -> bool:
+    """Whether workers can begin at once, each by itself.
+
+    They can when there is a segment to map, or when the list is so short that each of them loads
+    it faster than one could be made.
+    """
+    try:
+        has_segment = any(path.is_dir() for path in config.index.segments.glob("[0-9]*"))
+    except OSError:
+        has_segment = False
+    try:
+        size_bytes = (config.store.path / "data.mdb").stat().st_size
+    except OSError:
+        size_bytes = 0
+    return has_segment or size_bytes < QUICK_STORE_BYTES
 
 
 def check_replaceable(old: Config, new: Config) -> None:
