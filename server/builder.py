@@ -194,5 +194,7 @@ def _end(_number: int, _frame: object) -> None:
 
 
 def _end_with_supervisor() -> None:
-    sys.stdin.buffer.read()
+    # Not through Python's buffer, whose lock would still be held when the process ends.
+    while os.read(sys.stdin.fileno(), 1):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
