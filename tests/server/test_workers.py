@@ -232,6 +232,15 @@ def run_to_its_end(config: Path) -> "subprocess.CompletedProcess[str]":
     )
 
 
+def test_supervisor_loads_nothing_that_only_workers_need() -> None:
+    heavy = {"asyncio", "faiss", "grpc", "lmdb", "numba", "numpy"}
+    code = f"import sys, server.__main__; print(sorted({heavy} & {{*sys.modules}}))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "[]\n"
+
+
 def test_second_server_on_the_port_is_refused(path: Path, tmp_path: Path) -> None:
     with running_server(path, TWO) as server:
         config = tmp_path / "firstseen.toml"
