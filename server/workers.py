@@ -133,8 +133,9 @@ class Supervisor:
         return came
 
     def _start(self, role: Role, source: Source) -> Child:
-        # Nobody is refused by a worker without a list while another one could answer.
-        is_early = not any(child.is_serving for child in self._children())
+        # One worker says at once that there is no list yet; the others join when they have it, so
+        # that nobody is refused by one while another could answer.
+        is_early = not any(child.role.is_needed for child in self._children())
         order = Order(source.toml, source.path.parent, self._ports.addresses, is_early)
         return Child(role, self._command, order, self._selector)
 
