@@ -1,6 +1,5 @@
 """One process of the server, as the supervisor sees it."""
 
-import os
 import selectors
 import sys
 from collections.abc import Iterator
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from server.child import BACKGROUND_NICENESS, Child, Role
+from server.child import Child, Role
 from server.orders import Order
 from tests.server.test_states import within_patience
 
@@ -83,11 +82,3 @@ def test_closes_its_stdout_and_runs_on_is_waited_for_without_spinning(
     assert child.exit_code() is None
     child.kill()
     assert await_end(child) == -9
-
-
-def test_nobody_waits_for_it_it_gives_way_to_others(selector: selectors.BaseSelector) -> None:
-    child = start(selector, SERVES + "input()", is_needed=False)
-    niceness = os.getpriority(os.PRIO_PROCESS, child.pid)
-    assert niceness == BACKGROUND_NICENESS
-    child.kill()
-    await_end(child)
