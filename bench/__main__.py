@@ -12,7 +12,7 @@ from bench import freshness_bench, index_bench, load_bench, report, server_bench
 from bench.load_bench import BenchError
 from bench.run_file import OWN_RUNS, Run
 from bench.running import NotStartedError
-from bench.workload import KINDS
+from bench.workload import KINDS, Workload
 
 SEED: Final = 20_26
 _Command = Callable[[argparse.Namespace], int]
@@ -64,12 +64,21 @@ def _parser() -> argparse.ArgumentParser:
     fresh.add_argument("--entries", type=_count, default=100_000)
     fresh.add_argument("--changes", type=_count, default=200, help="loads, and withdrawals")
     server = command("server", "what Check costs beside an empty call", _server)
-    server.add_argument("--entries", type=_count, default=100_000)
-    server.add_argument("--calls", type=_count, default=3_000, help="of each kind")
-    server.add_argument("--kind", choices=KINDS, default="balanced", help="of hashes")
+    server.add_argument("--entries", type=_count, default=1_000_000)
+    server.add_argument("--kind", choices=KINDS, default="real", help="of hashes")
+    server.add_argument("--workers", type=_count, default=0, help="of each (default: one a core)")
+    server.add_argument("--block", type=_seconds, default=0.75, help="seconds of load at a time")
+    server.add_argument(
+        "--loads",
+        type=float,
+        nargs="*",
+        default=server_bench.LOADS,
+        metavar="SHARE",
+        help="fixed rates, as shares of what the empty server can do",
+    )
     index = command("index", "how fast each index searches", _index)
     index.add_argument("--sizes", type=_count, nargs="+", default=[10_000, 100_000, 1_000_000])
-    index.add_argument("--kinds", choices=KINDS, nargs="+", default=list(KINDS))
+    index.add_argument("--kinds", choices=KINDS, nargs="+", default=["real", "uniform"])
     shown = commands.add_parser("report", help="print the tables of run files")
     shown.add_argument("files", type=Path, nargs="*", metavar="FILE")
     shown.add_argument("--fill", type=Path, help="write the tables into a document instead")
@@ -85,6 +94,13 @@ def _count(text: str) -> int:
     return number
 
 
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < 3_600:
+        raise ValueError(text)
+    return seconds
+
+
 def _load(options: argparse.Namespace) -> int:
     return _finish(load_bench.run(options.sizes, options.seed), options.out)
 
@@ -95,7 +111,8 @@ def _freshness(options: argparse.Namespace) -> int:
 
 
 def _server(options: argparse.Namespace) -> int:
-    run = server_bench.run(options.entries, options.calls, options.seed, options.kind)
+    work = Workload(options.entries, options.kind, seed=options.seed)
+    run = server_bench.run(work, options.block, options.workers, options.loads)
     return _finish(run, options.out)
 
 

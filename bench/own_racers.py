@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
+from usearch.compiled import MetricKind, ScalarKind
 from usearch.index import Index as GraphIndex
-from usearch.index import MetricKind, ScalarKind
 
 from bench.racer import Racer, Values, serve
 from bench.workload import BITS, MAX_DISTANCE_BITS

@@ -7,7 +7,7 @@ FAISS' `IndexBinaryMultiHash` below.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from threatexchange.signal_type.pdq.pdq_index import PDQIndex
+from threatexchange.signal_type.pdq.pdq_index import PDQIndex  # type: ignore[import-not-found]
 
 from bench.racer import Racer, Values, serve
 

@@ -5,7 +5,6 @@ once under `.benchmarks/peers`. A peer that cannot race is in the results with t
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -141,7 +140,8 @@ def _environment_of(packages: Sequence[str]) -> Path:
         ("making an environment", [sys.executable, "-m", "venv", folder]),
         (
             f"installing {' and '.join(packages)}",
-            [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages],
+            # Isolated: a foreign pip may not see this checkout's packages.
+            [python, "-I", "-m", "pip", "install", "--quiet", *packages],
         ),
     )
     console = Console(stderr=True)
@@ -150,7 +150,6 @@ def _environment_of(packages: Sequence[str]) -> Path:
             try:
                 done = subprocess.run(
                     command,
-                    env=_plain(),
                     capture_output=True,
                     text=True,
                     timeout=INSTALL_LIMIT_S,
@@ -165,8 +164,3 @@ def _environment_of(packages: Sequence[str]) -> Path:
             raise PeerError(f"{what}: {last}")
     (folder / "ready").touch()
     return python
-
-
-def _plain() -> dict[str, str]:
-    """This environment without the checkout's packages, which a foreign pip may not see."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

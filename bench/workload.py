@@ -90,8 +90,8 @@ def hashes(count: int, seed: int, kind: str = "balanced") -> Values:
         count: how many.
         seed: the same gives the same.
         kind: `uniform` is plain noise; `balanced` has exactly 128 ones in each, as PDQ of a
-            photograph has (165,529 of 165,982 real hashes); `real` also has the neighbouring bits of
-            photographs, see `real_like`; `crops` are real hashes of photographs and, beyond
+            photograph has (165,529 of 165,982 real hashes); `real` also has the neighbouring bits
+            of photographs, see `real_like`; `crops` are real hashes of photographs and, beyond
             those there are, copies of them up to 31 bits away.
 
     Raises:
