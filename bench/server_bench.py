@@ -9,7 +9,6 @@ whatever else the machine does hits both alike. The load comes from processes of
     fixed rates         open loop: how long an answer takes while so many checks arrive
 """
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -22,14 +21,13 @@ from typing import Any, Final
 import numpy as np
 
 from bench import workload
-from bench.freshness_bench import make_store
 from bench.generators import Generators, Load, generators, processor_s
 from bench.load_client import Job, write_requests
 from bench.run_file import Row, Run
 from bench.running import ROOT, environment, running_server
+from bench.stores import make_store, with_workers, worker_count
 from bench.workload import Workload
 from firstseen.v1 import match_pb2, types_pb2
-from server.config import SECTIONS
 
 BLOCKS: Final = 4  # of each server, in turns
 TIMEOUT_S: Final = 30.0
@@ -64,24 +62,6 @@ def empty_server(workers: int = 1) -> Iterator[tuple[str, int]]:
         process.stdin.close()
         process.wait(TIMEOUT_S)
         process.stdout.close()
-
-
-def worker_count() -> int:
-    """How many workers there are by default: one of each core, where the server can."""
-    return (os.cpu_count() or 1) if "server" in SECTIONS else 1
-
-
-def with_workers(count: int) -> dict[str, dict[str, object]]:
-    """The configuration of so many workers.
-
-    Raises:
-        ValueError: this revision's server has one worker and no setting for it.
-    """
-    if "server" in SECTIONS:
-        return {"server": {"workers": count}}
-    if count != 1:
-        raise ValueError("this server has one worker, want --workers 1")
-    return {}
 
 
 def _hash(kind: types_pb2.HashType, value: bytes) -> types_pb2.Hash:

@@ -11,9 +11,9 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench import workload
-from bench.freshness_bench import make_store, new_items
 from bench.running import ROOT
 from bench.server_bench import cases
+from bench.stores import make_store, new_items
 from engine.faiss_index import FaissFlatIndex
 from engine.index import Index
 from engine.lmdb_store import LmdbReader, LmdbWriter
