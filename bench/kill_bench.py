@@ -74,6 +74,8 @@ def run(work: Workload, kills: int, every_s: float = 3.0, workers: int = 0) -> R
         make_store(store, listed)
         questions = _questions(work)
         with running_server(store, with_workers(workers)) as server:
+            if len(worker_pids(server)) < 2:
+                raise ValueError("one worker serves: nobody takes over from it, want two")
             seen, killed_s = _loaded(server, questions, kills, every_s)
     calls = np.array(sorted(call for one in seen for call in one.calls))
     rows = [_row("all of it", calls)]
@@ -123,8 +125,6 @@ def _loaded(
         for number in range(kills):
             time.sleep(every_s)
             workers = worker_pids(server)
-            if len(workers) < 2:
-                raise ValueError("this server has one worker: nobody takes over from it")
             killed_s.append(time.monotonic())
             os.kill(workers[number % len(workers)], signal.SIGKILL)
         time.sleep(every_s)

@@ -64,6 +64,8 @@ def _summary() -> str:
 
 
 def _plain(value: Any) -> str:  # noqa: ANN401
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, list):

@@ -1,7 +1,7 @@
-"""The small parts by themselves: `pytest bench --benchmark-enable`.
+"""The small parts by themselves: `pytest bench`.
 
-Times with their spread, to be compared between revisions on one machine; what the whole
-costs is measured by `python -m bench`.
+Times with their spread, to be compared between revisions on one machine (`make bench-compare`);
+what the whole costs is measured by `python -m bench`.
 """
 
 from pathlib import Path
@@ -29,7 +29,7 @@ ENTRIES = 100_000
 
 @pytest.fixture(scope="module")
 def listed() -> workload.Values:
-    return workload.hashes(ENTRIES, SEED)
+    return workload.hashes(ENTRIES, SEED, "real")
 
 
 @pytest.fixture(scope="module")
