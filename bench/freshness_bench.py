@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
@@ -40,8 +40,6 @@ _PHASE_S: Final = 0.1  # longer than the server's polling interval
 _LOAD_EVERY_S: Final = 0.1
 _BULK: Final = 10_000  # hashes of one commit when as many as possible are listed
 _GROWTH: Final = 8  # a part this much smaller than the next is joined with it (engine/layer.py)
-_QUERY_S: Final = 3.0
-_SETTLE_S: Final = 4.0  # after the bulk, for what the server builds of it
 
 
 class _Background:
@@ -92,10 +90,13 @@ class Meanwhile:
     Attributes:
         load_rate_per_s: hashes listed in a second.
         during_build: whether an eighth of the list is added first.
+        query_s: seconds for which the checks of others are timed, once and again until the bulk is
+            listed and for that long after.
     """
 
     load_rate_per_s: int = 0
     during_build: bool = False
+    query_s: float = 3.0
 
 
 def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), workers: int = 0) -> Run:
@@ -124,7 +125,7 @@ def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), worker
         loaders = stack.enter_context(generators(1))
         writer = stack.enter_context(LmdbWriter(store, SystemClock()))
         lock = threading.Lock()
-        job = Job(server.match, str(asked), "closed", _QUERY_S)
+        job = Job(server.match, str(asked), "closed", meanwhile.query_s)
         rows.append({"what": "checks, quiet", **loaders.run(job).latencies.row()})
         if meanwhile.load_rate_per_s or bulk:
             background = _Background(writer, lock, work.seed)
@@ -148,11 +149,10 @@ def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), worker
 
 def _queried(loaders: Generators, job: Job, background: _Background) -> list[Load]:
     """Checks of others while the list grows, and for as long afterwards as it is built."""
-    loads, end_s = [], time.monotonic() + _QUERY_S
-    while time.monotonic() < end_s:
-        loads.append(loaders.run(replace(job, seconds=1.0)))
-        if not background.bulk_done.is_set():
-            end_s = time.monotonic() + _SETTLE_S
+    loads, done = [], False
+    while not done:
+        done = background.bulk_done.is_set()  # then once more: it is built after it is listed
+        loads.append(loaders.run(job))
     return loads
 
 

@@ -63,11 +63,12 @@ class Workload:
         """The list: uint8, shape (size, 32); a large one is mapped from its file."""
         if not self.is_kept:
             return hashes(self.size, self.seed, self.kind)
-        found: Values = np.load(self.file(LISTS), mmap_mode="r")
+        found: Values = np.load(self.file(), mmap_mode="r")
         return found
 
-    def file(self, folder: Path = LISTS) -> Path:
-        """The list as a `.npy` file in a folder, made when there is none yet."""
+    def file(self, folder: Path | None = None) -> Path:
+        """The list as a `.npy` file, made when there is none yet; in `LISTS` by default."""
+        folder = folder or LISTS
         path = folder / f"{self.kind}-{self.size}-{self.seed}-r{_RECIPE}.npy"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
