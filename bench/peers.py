@@ -35,20 +35,20 @@ class Peer:
     """An index that races.
 
     Attributes:
-        key: as the command line calls it.
         name: as the tables call it.
         words: of its command, after the interpreter.
         exact: it has to find everything; else its recall is measured.
         packages: what its own environment holds; none, it runs in the project's.
         max_size: larger lists take it too long to build: minutes at a million.
+        key: as the command line of `index` calls it.
     """
 
-    key: str
     name: str
     words: tuple[str, ...]
     exact: bool = True
     packages: tuple[str, ...] = ()
     max_size: int | None = None
+    key: str = ""
 
 
 OURS: Final = "multi-index hashing (ours)"
@@ -56,22 +56,22 @@ FLAT: Final = "FAISS IndexBinaryFlat"
 MULTI_HASH: Final = "FAISS IndexBinaryMultiHash(256, 16, 16), nflip 1"
 _OWN: Final = ("-m", "bench.own_racers")
 FIELD: Final = (
-    Peer("mih", OURS, (*_OWN, "mih")),
-    Peer("flat", FLAT, (*_OWN, "flat")),
-    Peer("multihash", MULTI_HASH, (*_OWN, "multihash")),
+    Peer(OURS, (*_OWN, "mih"), key="mih"),
+    Peer(FLAT, (*_OWN, "flat"), key="flat"),
+    Peer(MULTI_HASH, (*_OWN, "multihash"), key="multihash"),
     Peer(
-        "pytx",
         "python-threatexchange PDQIndex",
         ("-m", "bench.peer_pytx"),
         packages=PYTX,
         max_size=MILLION,
+        key="pytx",
     ),
     Peer(
-        "usearch",
         "usearch HNSW, Hamming, k = 10",
         (*_OWN, "usearch"),
         exact=False,
         max_size=MILLION,
+        key="usearch",
     ),
 )
 
