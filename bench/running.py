@@ -30,7 +30,7 @@ class RunningServer:
     Attributes:
         match: address of `MatchService`, `host:port`, plaintext unless configured otherwise.
         review: address of `ReviewService`.
-        process: the process.
+        process: its supervisor; what serves are the workers.
         folder: its configuration and what it writes.
     """
 
@@ -38,6 +38,12 @@ class RunningServer:
     review: str
     process: "subprocess.Popen[bytes]"
     folder: Path
+
+    def worker_pids(self) -> list[int]:
+        """The process ids of its workers, as of when all of them last served."""
+        ready = json.loads((self.folder / "ready.json").read_text(encoding="utf-8"))
+        pids: list[int] = ready["workers"]
+        return pids
 
     def output(self) -> bytes:
         """What it wrote to stdout and stderr so far."""
@@ -56,7 +62,7 @@ def environment() -> dict[str, str]:
 
 
 def config_text(store: Path, overrides: Mapping[str, Mapping[str, object]] | None = None) -> str:
-    """A configuration on free loopback ports, without TLS.
+    """A configuration on free loopback ports, without TLS, with one worker.
 
     Args:
         store: the store's folder.
@@ -65,6 +71,7 @@ def config_text(store: Path, overrides: Mapping[str, Mapping[str, object]] | Non
     listener = {"listen": "127.0.0.1:0", "plaintext": True, "reflection": True}
     sections: dict[str, dict[str, object]] = {
         "store": {"path": str(store)},
+        "server": {"workers": 1},
         "match": dict(listener),
         "review": dict(listener),
     }
