@@ -5,12 +5,12 @@ attempt is counted, every answer compared with what is right, and the second aft
 at by itself, since that is when calls are lost.
 """
 
-import json
 import os
 import signal
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -50,9 +50,11 @@ class _Seen:
     Attributes:
         calls: of each call when it began and how long it took, in seconds, its attempts, whether it
             failed and whether its answer was wrong.
+        failures: how those failed.
     """
 
     calls: list[tuple[float, float, int, bool, bool]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
 
 def run(work: Workload, kills: int, every_s: float = 3.0, workers: int = 0) -> Run:
@@ -65,20 +67,21 @@ def run(work: Workload, kills: int, every_s: float = 3.0, workers: int = 0) -> R
         workers: of the server, two at least for others to take over; 0 for one of each core.
 
     Raises:
-        ValueError: this server cannot have so many workers.
+        ValueError: fewer than two workers.
     """
-    workers = workers or worker_count()
+    workers = worker_count(workers)
+    if workers < 2:
+        raise ValueError("one worker serves: nobody takes over from it, want two")
     with tempfile.TemporaryDirectory(prefix="firstseen-kill-") as name:
         store = Path(name) / "store"
         listed = work.listed()
         make_store(store, listed)
         questions = _questions(work)
         with running_server(store, with_workers(workers)) as server:
-            if len(worker_pids(server)) < 2:
-                raise ValueError("one worker serves: nobody takes over from it, want two")
             seen, killed_s = _loaded(server, questions, kills, every_s)
     calls = np.array(sorted(call for one in seen for call in one.calls))
-    rows = [_row("all of it", calls)]
+    failures = Counter(name for one in seen for name in one.failures)
+    rows = [_row("all of it", calls) | {"failures": dict(failures)}]
     hit = np.zeros(len(calls), bool)
     for moment_s in killed_s:
         hit |= (calls[:, 0] >= moment_s - 0.05) & (calls[:, 0] < moment_s + 1.0)
@@ -124,7 +127,7 @@ def _loaded(
     try:
         for number in range(kills):
             time.sleep(every_s)
-            workers = worker_pids(server)
+            workers = server.worker_pids()
             killed_s.append(time.monotonic())
             os.kill(workers[number % len(workers)], signal.SIGKILL)
         time.sleep(every_s)
@@ -133,13 +136,6 @@ def _loaded(
         for thread in threads:
             thread.join()
     return seen, killed_s
-
-
-def worker_pids(server: RunningServer) -> list[int]:
-    """The processes that serve, as the server's ready file has them."""
-    ready = json.loads((server.folder / "ready.json").read_text(encoding="utf-8"))
-    pids: list[int] = ready.get("workers", [server.process.pid])
-    return pids
 
 
 def _ask(
@@ -167,8 +163,9 @@ def _ask(
             try:
                 answer = attempt(partial(call, question.request), Attempts(options))
                 wrong = answer.verdict != question.verdict
-            except CallError:
+            except CallError as error:
                 failed = True
+                seen.failures.append(type(error).__name__)
             took_s = time.monotonic() - began_s
             seen.calls.append((began_s, took_s, tried, failed, wrong))
 

@@ -180,11 +180,8 @@ def run(
         blocks: how many on each server make a figure.
         workers: of each server; 0 for one of each core.
         loads: fixed rates, as shares of what the empty server can answer.
-
-    Raises:
-        ValueError: this server cannot have so many workers.
     """
-    workers = workers or worker_count()
+    workers = worker_count(workers)
     listed = work.listed()
     items = cases(listed, REQUESTS, work.seed, work.kind)
     items[BATCHED] = batches(listed, REQUESTS // 10, work.seed, work.kind)

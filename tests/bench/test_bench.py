@@ -11,7 +11,6 @@ from bench.__main__ import main
 from bench.histogram import Histogram
 from bench.peers import PeerError
 from bench.run_file import FORMAT, RUNS, Run, percentiles
-from server.config import SECTIONS
 
 SEED = 20_26
 
@@ -53,12 +52,20 @@ def test_freshness_is_measured_while_the_list_grows(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "run.json"
-    words = ("--entries", "2000", "--changes", "3", "--query", "0.1")
-    run = run_and_read(out, "freshness", *words, "--load-rate", "500", "--during-build")
+    words = ("--entries", "2000", "--changes", "3", "--query", "0.1", "--load-rate", "500")
+    run = run_and_read(out, "freshness", *words)
     assert run.settings["load_rate"] == 500
     assert [row["what"] for row in run.rows[2:]] == ["checks, quiet", "checks, meanwhile"]
     assert all(row["count"] > 0 for row in run.rows)
     assert "others' checks" in capsys.readouterr().out
+
+
+@pytest.mark.slow  # the server leaves ten seconds between two segments
+def test_freshness_is_measured_while_a_segment_is_built(tmp_path: Path) -> None:
+    words = ("--entries", "20000", "--changes", "3", "--query", "0.5", "--during-build")
+    run = run_and_read(tmp_path / "run.json", "freshness", *words)
+    (meanwhile,) = (row for row in run.rows if row["what"] == "checks, meanwhile")
+    assert meanwhile["segments_built"] == 1
 
 
 def test_server_is_measured_beside_an_empty_call(
@@ -81,16 +88,14 @@ def test_server_is_measured_beside_an_empty_call(
 
 
 def test_killed_worker_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "run.json"
-    words = ("kill", "--entries", "300", "--kills", "1", "--every", "0.5")
-    if "server" not in SECTIONS:  # this server is one process
-        assert main([*words, "--out", str(out)]) == 1
-        assert "nobody takes over" in capsys.readouterr().err
-        return
-    run = run_and_read(out, *words, "--workers", "2")
+    words = ("kill", "--entries", "300", "--kills", "1", "--every", "1", "--workers")
+    run = run_and_read(tmp_path / "run.json", *words, "2")
     whole, hit, other = run.rows
     assert whole["calls"] == hit["calls"] + other["calls"]
     assert (whole["failed"], whole["wrong"]) == (0, 0)
+    assert "tried again" in capsys.readouterr().out
+    assert main([*words, "1"]) == 1
+    assert "nobody takes over" in capsys.readouterr().err
 
 
 def test_indexes_are_raced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
