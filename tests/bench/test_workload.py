@@ -54,7 +54,7 @@ def test_real_like_hashes_crowd_buckets_as_photographs_do() -> None:
     spread = met(values, np.random.default_rng(SEED).permutation(256))
     # The crops: 1.37 and 4.4 in neighbouring bits, 1.01 in a random order.
     assert 1.25 < neighbours.mean() < 1.55
-    assert 3.3 < np.percentile(neighbours, 99) < 5.0
+    assert 2.8 < np.percentile(neighbours, 99) < 5.0
     assert 0.98 < spread.mean() < 1.05
     # 99.7 % of the crops have 128 ones, and none more.
     assert 0.996 < np.mean(np.array(weights(values)) == 128) < 0.999
@@ -104,7 +104,7 @@ def test_large_list_is_kept_in_a_file(tmp_path: Path, monkeypatch: pytest.Monkey
     made = np.array(work.listed())
     assert np.array_equal(made, workload.hashes(300, SEED, "real"))
     assert np.array_equal(work.listed(), made)
-    assert [path.name for path in tmp_path.iterdir()] == ["real-300-2026-r1.npy"]
+    assert [path.name for path in tmp_path.iterdir()] == ["real-300-2026-r2.npy"]
 
 
 @pytest.mark.parametrize(
