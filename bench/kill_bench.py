@@ -35,6 +35,7 @@ from firstseen.wire import to_item
 
 CLIENTS: Final = 4
 REQUESTS: Final = 500
+REPLACED_LIMIT_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,19 +124,35 @@ def _loaded(
     ]
     for thread in threads:
         thread.start()
-    killed_s = []
+    killed: list[int] = []
+    killed_s: list[float] = []
     try:
         for number in range(kills):
             time.sleep(every_s)
-            workers = server.worker_pids()
+            workers = _whole(server, killed)
+            killed.append(workers[number % len(workers)])
             killed_s.append(time.monotonic())
-            os.kill(workers[number % len(workers)], signal.SIGKILL)
+            os.kill(killed[-1], signal.SIGKILL)
         time.sleep(every_s)
     finally:
         end.set()
         for thread in threads:
             thread.join()
     return seen, killed_s
+
+
+def _whole(server: RunningServer, killed: Sequence[int]) -> list[int]:
+    """The workers, once those that were killed have been replaced.
+
+    Raises:
+        TimeoutError: they are not.
+    """
+    end_s = time.monotonic() + REPLACED_LIMIT_S
+    while not set(workers := server.worker_pids()).isdisjoint(killed):
+        if time.monotonic() > end_s:
+            raise TimeoutError(f"no new worker within {REPLACED_LIMIT_S:.0f} s")
+        time.sleep(0.05)
+    return workers
 
 
 def _ask(
