@@ -164,7 +164,7 @@ def _index(options: argparse.Namespace) -> int:
 
 
 def _all(_: argparse.Namespace) -> int:
-    return max(main([kind]) for kind in ("load", "freshness", "server", "index"))
+    return max(main([kind]) for kind in ("load", "freshness", "server", "kill", "index"))
 
 
 def _report(options: argparse.Namespace) -> int:

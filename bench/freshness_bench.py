@@ -26,7 +26,7 @@ from bench.generators import Generators, Load, generators
 from bench.load_client import CHANNELS, Job, Stub, write_requests
 from bench.run_file import Row, Run, percentiles
 from bench.running import RunningServer, running_server
-from bench.stores import make_store, new_items, with_workers, worker_count
+from bench.stores import make_store, new_items, start_limit_s, with_workers, worker_count
 from bench.workload import Values, Workload, hashes
 from engine.clock import SystemClock
 from engine.entries import ItemId
@@ -121,7 +121,11 @@ def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), worker
         make_store(store, listed)
         queries = work.queries(1_000, listed)
         write_requests(asked, [_request(value) for value in queries])
-        server = stack.enter_context(running_server(store, {**with_workers(workers), **_EARLY}))
+        server = stack.enter_context(
+            running_server(
+                store, {**with_workers(workers), **_EARLY}, start_limit_s=start_limit_s(work.size)
+            )
+        )
         loaders = stack.enter_context(generators(1))
         writer = stack.enter_context(LmdbWriter(store, SystemClock()))
         lock = threading.Lock()

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from bench.run_file import Row, Run, percentiles
 from bench.running import RunningServer, running_server
-from bench.stores import make_store, sent_item, with_workers, worker_count
+from bench.stores import make_store, sent_item, start_limit_s, with_workers, worker_count
 from bench.workload import MAX_DISTANCE_BITS, Workload
 from engine.faiss_index import FaissFlatIndex
 from firstseen import CallError
@@ -65,12 +65,12 @@ def run(work: Workload, kills: int, every_s: float = 3.0, workers: int = 0) -> R
         work: what is listed and asked.
         kills: how many workers are killed.
         every_s: seconds from one to the next.
-        workers: of the server, two at least for others to take over; 0 for one of each core.
+        workers: of the server, two at least for others to take over; 0 for one of each core, and two on one.
 
     Raises:
         ValueError: fewer than two workers.
     """
-    workers = worker_count(workers)
+    workers = workers or max(worker_count(), 2)
     if workers < 2:
         raise ValueError("one worker serves: nobody takes over from it, want two")
     with tempfile.TemporaryDirectory(prefix="firstseen-kill-") as name:
@@ -78,7 +78,9 @@ def run(work: Workload, kills: int, every_s: float = 3.0, workers: int = 0) -> R
         listed = work.listed()
         make_store(store, listed)
         questions = _questions(work)
-        with running_server(store, with_workers(workers)) as server:
+        with running_server(
+            store, with_workers(workers), start_limit_s=start_limit_s(work.size)
+        ) as server:
             seen, killed_s = _loaded(server, questions, kills, every_s)
     calls = np.array(sorted(call for one in seen for call in one.calls))
     failures = Counter(name for one in seen for name in one.failures)

@@ -25,7 +25,7 @@ from bench.generators import Generators, Load, generators, processor_s
 from bench.load_client import Job, write_requests
 from bench.run_file import Row, Run
 from bench.running import ROOT, environment, running_server
-from bench.stores import make_store, with_workers, worker_count
+from bench.stores import make_store, start_limit_s, with_workers, worker_count
 from bench.workload import Workload
 from firstseen.v1 import match_pb2, types_pb2
 
@@ -192,7 +192,9 @@ def run(
         for what, found in items.items():
             write_requests(files[what], [match_pb2.CheckRequest(item=item) for item in found])
         with (
-            running_server(store, with_workers(workers)) as server,
+            running_server(
+                store, with_workers(workers), start_limit_s=start_limit_s(work.size)
+            ) as server,
             empty_server(workers) as (floor, floor_pid),
             generators() as loaders,
         ):

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from bench.running import START_LIMIT_S
 from bench.workload import Values
 from engine.clock import SystemClock
 from engine.entries import NewItem
@@ -46,3 +47,8 @@ def worker_count(asked: int = 0) -> int:
 def with_workers(count: int) -> dict[str, dict[str, object]]:
     """The configuration of a server with so many workers."""
     return {"server": {"workers": count}}
+
+
+def start_limit_s(entry_count: int) -> float:
+    """How long a server of so long a list may take until it serves, on a busy machine."""
+    return START_LIMIT_S + entry_count / 20_000

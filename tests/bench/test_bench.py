@@ -144,6 +144,11 @@ def test_runs_are_drawn_the_same_every_time(tmp_path: Path, root: Path) -> None:
         assert (root / "docs" / "img" / name).exists()
 
 
+def test_run_that_is_not_there_is_named() -> None:
+    text = report.filled("<!-- run: none.json -->\nold\n<!-- end -->")
+    assert text == "<!-- run: none.json -->\n\n*There is no run `none.json` yet.*\n\n<!-- end -->"
+
+
 def test_wrong_use_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     for words in (["load", "--sizes", "0"], ["load", "--sizes", "many"], ["fly"]):
         with pytest.raises(SystemExit) as stop:
