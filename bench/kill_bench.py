@@ -65,7 +65,8 @@ def run(work: Workload, kills: int, every_s: float = 3.0, workers: int = 0) -> R
         work: what is listed and asked.
         kills: how many workers are killed.
         every_s: seconds from one to the next.
-        workers: of the server, two at least for others to take over; 0 for one of each core, and two on one.
+        workers: of the server, two at least for others to take over; 0 for one of each core,
+            and two where there is one.
 
     Raises:
         ValueError: fewer than two workers.
