@@ -90,6 +90,7 @@ def running_server(
     store: Path,
     overrides: Mapping[str, Mapping[str, object]] | None = None,
     command: Sequence[str] = (sys.executable, "-m", "server"),
+    start_limit_s: float = START_LIMIT_S,
 ) -> Iterator[RunningServer]:
     """Runs a server over a store; it serves when the block begins and has ended after it.
 
@@ -97,6 +98,7 @@ def running_server(
         store: the store's folder.
         overrides: see `config_text`.
         command: what to run instead of the server, with the same options.
+        start_limit_s: how long it may take until it serves.
 
     Raises:
         NotStartedError: it does not serve.
@@ -116,16 +118,16 @@ def running_server(
                 stderr=subprocess.STDOUT,
             )
         try:
-            ready = _await_ready(process, folder, ready_file)
+            ready = _await_ready(process, folder, ready_file, start_limit_s)
             yield RunningServer(ready["match"], ready.get("review", ""), process, folder)
         finally:
             _end(process)
 
 
 def _await_ready(
-    process: "subprocess.Popen[bytes]", folder: Path, ready_file: Path
+    process: "subprocess.Popen[bytes]", folder: Path, ready_file: Path, limit_s: float
 ) -> dict[str, str]:
-    deadline_s = time.monotonic() + START_LIMIT_S
+    deadline_s = time.monotonic() + limit_s
     while not ready_file.exists():
         try:
             process.wait(_POLL_S)
