@@ -15,6 +15,8 @@ _OLE: Final = b"\xd0\xcf\x11\xe0"
 # The stream that holds an encrypted DOCX, PPTX or XLSX ([MS-OFFCRYPTO] 2.3.4.4).
 _ENCRYPTED: Final = "EncryptedPackage".encode("utf-16-le")
 _WEB_PAGE: Final = re.compile(r"<!doctype\s+html|<(html|head|body)[\s>]", re.IGNORECASE)
+# What the package itself refers to: its main part, beside properties and thumbnails.
+_OFFICE_PART: Final = re.compile(rb"Target\s*=\s*[\"']/?(word|ppt|xl)/")
 # Of a few bytes that are no UTF-8, nobody can say that they are text.
 _MIN_LEGACY_BYTES: Final = 64
 
@@ -31,6 +33,13 @@ class DocumentKind(StrEnum):
     RTF = "rtf"
     HTML = "html"
     TXT = "txt"
+
+
+_OFFICE_KINDS: Final = {
+    b"word": DocumentKind.DOCX,
+    b"ppt": DocumentKind.PPTX,
+    b"xl": DocumentKind.XLSX,
+}
 
 
 def document_kind(data: bytes) -> DocumentKind | None:
@@ -77,10 +86,8 @@ def _archive_kind(data: bytes) -> DocumentKind | None:
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             names = frozenset(archive.namelist())
-            mimetype = b""
-            if "mimetype" in names:
-                with archive.open("mimetype") as stream:
-                    mimetype = stream.read(100)
+            mimetype = _peek(archive, "mimetype")
+            relations = _peek(archive, "_rels/.rels")
     # A damaged archive fails in many ways: BadZipFile, zlib.error, RuntimeError, ValueError, ...
     except Exception as error:
         raise MediaError(f"damaged document ({type(error).__name__})") from error
@@ -90,15 +97,13 @@ def _archive_kind(data: bytes) -> DocumentKind | None:
         return DocumentKind.EPUB
     if {"content.xml", "META-INF/manifest.xml"} <= names:
         return DocumentKind.ODF
-    if "[Content_Types].xml" in names:
-        for folder, kind in _OFFICE_FOLDERS.items():
-            if any(name.startswith(folder) for name in names):
-                return kind
+    for folder in _OFFICE_PART.findall(relations.replace(b"\0", b"")):
+        return _OFFICE_KINDS[folder]
     return None
 
 
-_OFFICE_FOLDERS: Final = {
-    "word/": DocumentKind.DOCX,
-    "ppt/": DocumentKind.PPTX,
-    "xl/": DocumentKind.XLSX,
-}
+def _peek(archive: zipfile.ZipFile, name: str) -> bytes:
+    if name not in archive.namelist():
+        return b""
+    with archive.open(name) as stream:
+        return stream.read(HEAD_BYTES)
