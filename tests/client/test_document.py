@@ -57,7 +57,7 @@ def test_same_text_of_any_kind_has_the_same_hashes(kind: str) -> None:
     texts = paragraphs(1)
     data = MAKERS[kind](texts)
     item, want = hash_document(data), hash_text(texts)
-    assert document_kind(data) == kind
+    assert document_kind(data, DocumentLimits()) == kind
     assert item.media_type is MediaType.DOCUMENT
     assert item.hashes[:-2] == want.hashes[:-2]
     assert {h.type for h in item.hashes} >= {
@@ -148,10 +148,10 @@ def test_pages_without_text_are_hashed_as_they_look() -> None:
 
 
 def test_item_has_at_most_as_many_hashes_as_wanted() -> None:
-    pictures = [documents.picture(seed, "JPEG") for seed in range(12)]
-    data = documents.pdf(paragraphs(1, count=100), pictures=pictures)
+    pictures = [documents.picture(seed, "JPEG") for seed in range(9)]
+    data = documents.pdf(paragraphs(1, count=60), pictures=pictures)
     everything = hash_document(data)
-    for most in (16, 40):
+    for most in (16, 30):
         item = hash_document(data, max_hashes=most)
         assert len(item.hashes) == most
         assert set(item.hashes) <= set(everything.hashes)
@@ -238,8 +238,8 @@ def test_kinds_that_are_not_read_have_exact_hashes() -> None:
 def test_threads_hash_alike() -> None:
     data = documents.pdf(paragraphs(1), pictures=[documents.picture(1, "JPEG")])
     with ThreadPoolExecutor(4) as pool:
-        items = list(pool.map(hash_document, [data] * 16))
-    assert items == [items[0]] * 16
+        items = list(pool.map(hash_document, [data] * 8))
+    assert items == [items[0]] * 8
 
 
 def test_pixels_of_a_page_are_of_the_size_that_is_written_down() -> None:

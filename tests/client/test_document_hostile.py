@@ -141,7 +141,7 @@ def encrypted_zip() -> bytes:
     ids=["pdf", "odf", "zip", "ole"],
 )
 def test_encrypted_document_is_refused_as_such(data: bytes) -> None:
-    with pytest.raises(MediaError, match=r"encrypted|RuntimeError"):
+    with pytest.raises(MediaError, match="encrypted"):
         hash_document(data)
 
 
@@ -188,7 +188,7 @@ def test_sheet_that_claims_a_row_far_away_ends() -> None:
     )
     sheet += rows % (1, 1) + rows % (10**12, 10**12) + b"</sheetData></worksheet>"
     data = with_part("xlsx", "xl/worksheets/sheet1.xml", sheet)
-    limits = DocumentLimits(max_seconds=5)
+    limits = DocumentLimits(max_seconds=1)
     with contextlib.suppress(MediaError):
         assert normalise(document_text(data, limits)) == "far"
 

@@ -1,13 +1,13 @@
 """What kind of document a file is, by its content alone."""
 
 import re
-import zipfile
 from enum import StrEnum
-from io import BytesIO
 from typing import Final
 
 from firstseen.errors import MediaError
+from firstseen.hashing.archive import open_zip, peek
 from firstseen.hashing.charset import decode, has_controls
+from firstseen.hashing.document_limits import DocumentLimits
 
 # Enough of a file to tell text from pictures.
 HEAD_BYTES: Final = 4_096
@@ -42,21 +42,22 @@ _OFFICE_KINDS: Final = {
 }
 
 
-def document_kind(data: bytes) -> DocumentKind | None:
+def document_kind(data: bytes, limits: DocumentLimits) -> DocumentKind | None:
     """The kind of a document; None when its content cannot be read.
 
     Args:
         data: the whole file.
+        limits: how many files an archive may have.
 
     Raises:
-        MediaError: it is encrypted, or a damaged archive.
+        MediaError: it is encrypted, or an archive that is damaged or has too many files.
     """
     if data.startswith(b"%PDF-"):
         return DocumentKind.PDF
     if data.startswith(b"{\\rtf"):
         return DocumentKind.RTF
     if data.startswith(b"PK\x03\x04"):
-        return _archive_kind(data)
+        return _archive_kind(data, limits)
     if data.startswith(_OLE):
         if _ENCRYPTED in data:
             raise MediaError("encrypted document")
@@ -82,15 +83,11 @@ def text_kind(head: bytes) -> DocumentKind | None:
     return None if is_drawing else DocumentKind.TXT
 
 
-def _archive_kind(data: bytes) -> DocumentKind | None:
-    try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
-            names = frozenset(archive.namelist())
-            mimetype = _peek(archive, "mimetype")
-            relations = _peek(archive, "_rels/.rels")
-    # A damaged archive fails in many ways: BadZipFile, zlib.error, RuntimeError, ValueError, ...
-    except Exception as error:
-        raise MediaError(f"damaged document ({type(error).__name__})") from error
+def _archive_kind(data: bytes, limits: DocumentLimits) -> DocumentKind | None:
+    with open_zip(data, limits) as opened:
+        names = frozenset(opened.namelist())
+        mimetype = peek(opened, "mimetype", HEAD_BYTES)
+        relations = peek(opened, "_rels/.rels", HEAD_BYTES)
     if mimetype.startswith(b"application/vnd.oasis.opendocument."):
         return DocumentKind.ODF
     if mimetype.startswith(b"application/epub+zip") or "META-INF/container.xml" in names:
@@ -100,10 +97,3 @@ def _archive_kind(data: bytes) -> DocumentKind | None:
     for folder in _OFFICE_PART.findall(relations.replace(b"\0", b"")):
         return _OFFICE_KINDS[folder]
     return None
-
-
-def _peek(archive: zipfile.ZipFile, name: str) -> bytes:
-    if name not in archive.namelist():
-        return b""
-    with archive.open(name) as stream:
-        return stream.read(HEAD_BYTES)
