@@ -129,7 +129,7 @@ def files(tmp_path: Path) -> Callable[[int], list[Path]]:
     def make(count: int) -> list[Path]:
         paths = [tmp_path / f"{number}.pdf" for number in range(count)]
         for path in paths:
-            path.write_bytes(b"%PDF-1.7 " + path.name.encode())
+            path.write_bytes(b"\xd0\xcf\x11\xe0" + path.name.encode())
         return paths
 
     return make
