@@ -330,29 +330,17 @@ def _found_before(code: Any, query: Any, chunks: Any, c: int) -> bool:
     _out(types.uint32, 2),
 )
 def probe(
-    values: Any,
-    offsets: Any,
-    postings: Any,
-    chunks: Any,
-    masks: Any,
-    mask_bounds: Any,
-    source_bits: Any,
-    parity: int,
-    queries: Any,
-    radius: Any,
-    max_candidates: int,
-    max_hits: int,
+    # fmt: off
+    values: Any, offsets: Any, postings: Any, chunks: Any, masks: Any, mask_bounds: Any,
+    source_bits: Any, parity: int, queries: Any, radius: Any, max_candidates: int, max_hits: int,
     hits: Any,
+    # fmt: on
 ) -> int:
     """Finds every listed row within the radius of each query.
 
     Args:
-        values: see the head of this file, as the next two.
-        offsets: the buckets' bounds.
-        postings: equally many for each chunk.
-        chunks: int64 (c, 4): low bit, width, radius, where its offsets begin.
-        masks: see `mih_plan.Probes`, as the next.
-        mask_bounds: int64 (c + 1,).
+        values, offsets, postings: see the head of this file.
+        chunks, masks, mask_bounds: see `mih_plan.Probes`.
         source_bits: see `permute`.
         parity: only queries of even (0) or odd (1) weight; -1 for all.
         queries: uint64 (q, words), as they came.
