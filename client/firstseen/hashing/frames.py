@@ -78,7 +78,7 @@ def video_frames(
     budget = Budget(limits)
     found = False
     try:
-        with _opened(stream, limits) as container:
+        with open_video(stream, limits) as container:
             for frame in _sampled(container, sampling, limits, budget, progress):
                 found = True
                 yield frame
@@ -91,7 +91,12 @@ def video_frames(
         raise MediaError("a video without a frame that can be decoded")
 
 
-def _opened(stream: BinaryIO, limits: VideoLimits) -> av.container.InputContainer:
+def open_video(stream: BinaryIO, limits: VideoLimits) -> av.container.InputContainer:
+    """Opens a video of an allowed format; whoever asks closes it.
+
+    Raises:
+        MediaError: it is none.
+    """
     options = {
         # A file object needs no protocol; nothing that the file names is opened.
         "protocol_whitelist": "file",
@@ -126,7 +131,7 @@ def _sampled(
     budget: Budget,
     progress: Progress | None,
 ) -> Iterator[Frame]:
-    stream = _stream(container)
+    stream = video_stream(container)
     duration_ms = _duration_ms(container, stream)
     context = stream.codec_context
     context.thread_type = "AUTO"
@@ -137,7 +142,7 @@ def _sampled(
     next_ms = 0
     count = 0
     for frame in _decoded(container, stream, budget):
-        if frame.time is None:
+        if frame.pts is None:
             continue
         # Copies cut without encoding begin at any time; the first frame is at zero.
         start_s = frame.time if start_s is None else start_s
@@ -156,8 +161,12 @@ def _sampled(
             progress(offset_ms, duration_ms)
 
 
-def _stream(container: av.container.InputContainer) -> av.video.VideoStream:
-    """The stream that a player shows; covers of songs and thumbnails are none."""
+def video_stream(container: av.container.InputContainer) -> av.video.VideoStream:
+    """The stream that a player shows; covers of songs and thumbnails are none.
+
+    Raises:
+        MediaError: there is none, or not of an allowed codec.
+    """
     found = [
         stream
         for stream in container.streams.video
