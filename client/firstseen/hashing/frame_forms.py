@@ -77,6 +77,9 @@ CROPS: Final = {
 }
 
 
+_MIRRORED: Final = 5  # of pdqhash's eight forms, the one mirrored left to right
+
+
 @dataclass(frozen=True, slots=True)
 class Pdq:
     """What PDQ says of a picture.
@@ -109,7 +112,9 @@ def pdq_of(pixels: Pixels) -> Pdq:
     forms, quality = pdqhash.compute_dihedral(pixels)
     floats, _ = pdqhash.compute_float(pixels)
     flat = np.abs(floats - np.median(floats)) < _FLAT_LEVELS
-    upright, mirrored = (np.packbits(forms[index].astype(np.uint8)).tobytes() for index in (0, 4))
+    upright, mirrored = (
+        np.packbits(forms[index].astype(np.uint8)).tobytes() for index in (0, _MIRRORED)
+    )
     return Pdq(upright, mirrored, int(quality), float(flat.mean()))
 
 

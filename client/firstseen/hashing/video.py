@@ -4,7 +4,6 @@ Frames are sampled, bars cut off, frames that show what the one before showed or
 dropped, the rest hashed in several forms, and as many sent as the server takes.
 """
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import BinaryIO, Final
 from firstseen.errors import MediaError
 from firstseen.hashing.animation import animation_frames, is_animation
 from firstseen.hashing.bars import picture_inside
+from firstseen.hashing.black_bars import find_crop
 from firstseen.hashing.exact import exact_hashes, read_blocks
 from firstseen.hashing.frame_forms import (
     FrameForms,
@@ -22,8 +22,9 @@ from firstseen.hashing.frame_forms import (
     pdq_of,
     plain_hash,
 )
-from firstseen.hashing.frames import Frame, video_frames
+from firstseen.hashing.frames import Frame, Watch, video_frames
 from firstseen.hashing.video_limits import Progress, Sampling, VideoLimits
+from firstseen.hashing.videohash import Collage
 from firstseen.items import Hash, Item, MediaType
 
 # The server's own default for one item.
@@ -37,7 +38,7 @@ _SAME_BITS: Final = 8
 # may change its shape. Memory bounds it: 96 MiB are 15 frames of full HD, 110 of a messenger.
 _BLOCK_FRAMES: Final = 32
 _BLOCK_BYTES: Final = 96 << 20
-_EXACT_COUNT: Final = 2
+_OTHER_HASHES: Final = 3  # videohash, SHA-256, MD5
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def hash_video(
         OSError: it cannot be read.
     """
     try:
-        seen = frame_hashes(stream, options, progress)
+        seen = seen_hashes(stream, options, progress)
     except MediaError:
         if not options.exact_when_undecodable:
             raise
@@ -107,10 +108,10 @@ def hash_video(
     return Item(MediaType.VIDEO, (*seen, *exact_hashes(read_blocks(stream))))
 
 
-def frame_hashes(
+def seen_hashes(
     stream: BinaryIO, options: VideoOptions = QUERY, progress: Progress | None = None
 ) -> tuple[Hash, ...]:
-    """The hashes of what a video shows, in the order of its frames.
+    """The hashes of what a video shows: of its frames in their order, then its videohash.
 
     A question whose frames all show too little holds the best of them, so that the server
     answers UNSURE and not NOVEL; what is listed holds none then.
@@ -125,17 +126,29 @@ def frame_hashes(
         OSError: it cannot be read.
     """
     stream.seek(0)
-    read = animation_frames if is_animation(stream) else video_frames
-    sampled = read(stream, options.sampling, options.limits, progress)
-    kept, best = _hashed(sampled, options.forms)
+    sampling, limits = options.sampling, options.limits
+    collage: Collage | None = None
+    if is_animation(stream):
+        sampled = animation_frames(stream, sampling, limits, progress)
+    else:
+        watch: Watch | None = None
+        if options.videohash:
+            collage = Collage(find_crop(stream, limits))
+            watch = collage.see
+        sampled = video_frames(stream, sampling, limits, progress, watch)
+    kept, best = _hashed(sampled, options)
+    whole = collage.hash() if collage is not None else None
+    hashes: tuple[Hash, ...] = ()
     if kept:
-        return _chosen(kept, options.max_hashes - _EXACT_COUNT)
-    if best is None or options.forms is not FrameForms.QUERY:
-        return ()
-    return (best,)
+        hashes = _chosen(kept, options.max_hashes - _OTHER_HASHES)
+    elif best is not None and options.forms is FrameForms.QUERY:
+        hashes = (best,)
+    return hashes if whole is None else (*hashes, whole)
 
 
-def _hashed(sampled: Iterable[Frame], forms: FrameForms) -> tuple[list[HashedFrame], Hash | None]:
+def _hashed(
+    sampled: Iterable[Frame], options: VideoOptions
+) -> tuple[list[HashedFrame], Hash | None]:
     """The frames worth keeping, and the best hash of all."""
     kept: list[HashedFrame] = []
     best: Hash | None = None
@@ -147,7 +160,7 @@ def _hashed(sampled: Iterable[Frame], forms: FrameForms) -> tuple[list[HashedFra
                 best = plain_hash(whole, frame.offset_ms)
             if kept and _bits_apart(whole, kept[-1].whole) <= _SAME_BITS:
                 continue
-            hashed = hash_frame(frame.pixels, whole, box, frame.offset_ms, forms)
+            hashed = hash_frame(frame.pixels, whole, box, frame.offset_ms, options.forms)
             if hashed is not None:
                 kept.append(hashed)
     return kept, best
@@ -197,8 +210,3 @@ def _evenly(frames: Sequence[HashedFrame], count: int) -> list[HashedFrame]:
 
 def _bits_apart(one: Pdq, other: Pdq) -> int:
     return (int.from_bytes(one.upright) ^ int.from_bytes(other.upright)).bit_count()
-
-
-def without_videohash(options: VideoOptions) -> VideoOptions:
-    """The same options for what has no length of its own, such as the clip of a photo."""
-    return dataclasses.replace(options, videohash=False)
