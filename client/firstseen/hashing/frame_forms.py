@@ -29,12 +29,18 @@ _FLAT_LEVELS: Final = 2.0
 
 
 class FrameForms(StrEnum):
-    """Which forms of a frame are hashed."""
+    """Which forms of a frame are hashed: of one asked about, or of one listed."""
 
-    QUERY = "query"
-    LEAN = "lean"
-    STANDARD = "standard"
-    WIDE = "wide"
+    QUERY = "query"  # upright, mirrored, four tiles
+    UPRIGHT = "upright"  # the same, not mirrored
+    LEAN = "lean"  # upright
+    STANDARD = "standard"  # and four tiles and eight crops
+    WIDE = "wide"  # and sixteen more crops
+
+    @property
+    def is_query(self) -> bool:
+        """Whether it is of a frame asked about."""
+        return self in {FrameForms.QUERY, FrameForms.UPRIGHT}
 
 
 class Part(NamedTuple):
@@ -71,6 +77,7 @@ _WIDE: Final = (
 )
 CROPS: Final = {
     FrameForms.QUERY: (),
+    FrameForms.UPRIGHT: (),
     FrameForms.LEAN: (),
     FrameForms.STANDARD: _STANDARD,
     FrameForms.WIDE: _WIDE,
@@ -125,7 +132,7 @@ class HashedFrame:
     Attributes:
         offset_ms: from the start of the video.
         whole: of the frame as it is.
-        hashes: of the picture, its mirror image when asked for, first; never none.
+        hashes: of the picture with and without its bars, as it is first; never none.
         parts: of its tiles and crops.
     """
 

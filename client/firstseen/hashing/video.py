@@ -62,17 +62,23 @@ class VideoOptions:
     videohash: bool = True
     exact_when_undecodable: bool = False
 
-    @classmethod
-    def bank(cls, forms: FrameForms = FrameForms.STANDARD) -> "VideoOptions":
-        """How a video is hashed that is to be listed."""
-        return cls(forms=forms, max_hashes=BANK_HASHES)
+
+def query_options(*, mirrored: bool = True, exact_when_undecodable: bool = False) -> VideoOptions:
+    """How a video is hashed that is asked about."""
+    forms = FrameForms.QUERY if mirrored else FrameForms.UPRIGHT
+    return VideoOptions(forms, exact_when_undecodable=exact_when_undecodable)
 
 
-QUERY: Final = VideoOptions()
+def bank_options(forms: FrameForms = FrameForms.STANDARD) -> VideoOptions:
+    """How a video is hashed that is to be listed."""
+    return VideoOptions(forms, BANK_HASHES)
+
+
+_QUERY: Final = VideoOptions()
 
 
 def hash_video_file(
-    path: Path, options: VideoOptions = QUERY, progress: Progress | None = None
+    path: Path, options: VideoOptions = _QUERY, progress: Progress | None = None
 ) -> Item:
     """Hashes the video or animated picture at a path; see `hash_video`.
 
@@ -85,7 +91,7 @@ def hash_video_file(
 
 
 def hash_video(
-    stream: BinaryIO, options: VideoOptions = QUERY, progress: Progress | None = None
+    stream: BinaryIO, options: VideoOptions = _QUERY, progress: Progress | None = None
 ) -> Item:
     """Hashes a video or an animated picture.
 
@@ -109,7 +115,7 @@ def hash_video(
 
 
 def seen_hashes(
-    stream: BinaryIO, options: VideoOptions = QUERY, progress: Progress | None = None
+    stream: BinaryIO, options: VideoOptions = _QUERY, progress: Progress | None = None
 ) -> tuple[Hash, ...]:
     """The hashes of what a video shows: of its frames in their order, then its videohash.
 
@@ -141,7 +147,7 @@ def seen_hashes(
     hashes: tuple[Hash, ...] = ()
     if kept:
         hashes = _chosen(kept, options.max_hashes - _OTHER_HASHES)
-    elif best is not None and options.forms is FrameForms.QUERY:
+    elif best is not None and options.forms.is_query:
         hashes = (best,)
     return hashes if whole is None else (*hashes, whole)
 
