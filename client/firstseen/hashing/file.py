@@ -114,11 +114,9 @@ def hash_file(
             stream.seek(0)
             return Item(media_type, exact_hashes(read_blocks(stream)))
         if media_type is MediaType.VIDEO:
-            from firstseen.hashing.video import hash_video, query_options  # noqa: PLC0415
+            from firstseen.hashing.video import VideoOptions, hash_video  # noqa: PLC0415
 
-            options = query_options(
-                mirrored=dihedral, exact_when_undecodable=exact_when_undecodable
-            )
+            options = VideoOptions(mirrored=dihedral, exact_when_undecodable=exact_when_undecodable)
             return hash_video(stream, options, progress)
     from firstseen.hashing.image import hash_image_file  # noqa: PLC0415
 
@@ -142,13 +140,13 @@ def hash_items(path: Path, *, dihedral: bool = True) -> tuple[Item, ...]:
     if item.media_type is not MediaType.IMAGE:
         return (item,)
     from firstseen.hashing.motion_photo import clip_start  # noqa: PLC0415
-    from firstseen.hashing.video import hash_video, query_options  # noqa: PLC0415
+    from firstseen.hashing.video import VideoOptions, hash_video  # noqa: PLC0415
 
     data = path.read_bytes()  # bounded: it was just read as a picture
     start = clip_start(data)
     if start is None:
         return (item,)
-    options = query_options(mirrored=dihedral, exact_when_undecodable=True)
+    options = VideoOptions(mirrored=dihedral, exact_when_undecodable=True)
     return (item, hash_video(BytesIO(memoryview(data)[start:]), options))
 
 

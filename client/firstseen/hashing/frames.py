@@ -15,13 +15,10 @@ import av.container
 import av.error
 import av.video
 import numpy as np
-import numpy.typing as npt
 
 from firstseen.errors import MediaError
+from firstseen.hashing.pdq import Pixels
 from firstseen.hashing.video_limits import MAX_OFFSET_MS, Budget, Progress, Sampling, VideoLimits
-
-Pixels = npt.NDArray[np.uint8]
-"""Shape (height, width, 3), RGB."""
 
 Watch = Callable[[av.VideoFrame, float], None]
 """Shown a decoded frame and its seconds since the start of the file."""

@@ -14,15 +14,11 @@ from firstseen.hashing.animation import animation_frames, is_animation
 from firstseen.hashing.bars import picture_inside
 from firstseen.hashing.black_bars import find_crop
 from firstseen.hashing.exact import exact_hashes, read_blocks
-from firstseen.hashing.frame_forms import (
-    FrameForms,
-    HashedFrame,
-    Pdq,
-    hash_frame,
-    pdq_of,
-    plain_hash,
-)
+from firstseen.hashing.forms import BankProfile
+from firstseen.hashing.frame_forms import HashedFrame, asked_frame, listed_frame, of_frame
 from firstseen.hashing.frames import Frame, Watch, video_frames
+from firstseen.hashing.luma import Box, Luma
+from firstseen.hashing.pdq import Pdq, luma_of
 from firstseen.hashing.video_limits import Progress, Sampling, VideoLimits
 from firstseen.hashing.videohash import Collage
 from firstseen.items import Hash, Item, MediaType
@@ -46,7 +42,8 @@ class VideoOptions:
     """How a video is hashed.
 
     Attributes:
-        forms: what for: a question, or a list of a profile.
+        profile: of the bank that will list it; None for a question.
+        mirrored: in a question, the mirror image of each frame as well.
         max_hashes: of the item, the exact ones counted too.
         sampling: which frames are looked at.
         limits: what one file may cost.
@@ -55,7 +52,8 @@ class VideoOptions:
             instead of an error. An answer to those is no answer to what it shows.
     """
 
-    forms: FrameForms = FrameForms.QUERY
+    profile: BankProfile | None = None
+    mirrored: bool = True
     max_hashes: int = QUERY_HASHES
     sampling: Sampling = field(default_factory=Sampling)
     limits: VideoLimits = field(default_factory=VideoLimits)
@@ -63,15 +61,9 @@ class VideoOptions:
     exact_when_undecodable: bool = False
 
 
-def query_options(*, mirrored: bool = True, exact_when_undecodable: bool = False) -> VideoOptions:
-    """How a video is hashed that is asked about."""
-    forms = FrameForms.QUERY if mirrored else FrameForms.UPRIGHT
-    return VideoOptions(forms, exact_when_undecodable=exact_when_undecodable)
-
-
-def bank_options(forms: FrameForms = FrameForms.STANDARD) -> VideoOptions:
+def bank_options(profile: BankProfile = BankProfile.STANDARD) -> VideoOptions:
     """How a video is hashed that is to be listed."""
-    return VideoOptions(forms, BANK_HASHES)
+    return VideoOptions(profile, max_hashes=BANK_HASHES)
 
 
 _QUERY: Final = VideoOptions()
@@ -147,7 +139,7 @@ def seen_hashes(
     hashes: tuple[Hash, ...] = ()
     if kept:
         hashes = _chosen(kept, options.max_hashes - _OTHER_HASHES)
-    elif best is not None and options.forms.is_query:
+    elif best is not None and options.profile is None:
         hashes = (best,)
     return hashes if whole is None else (*hashes, whole)
 
@@ -161,15 +153,25 @@ def _hashed(
     for block in _blocks(sampled):
         box = picture_inside([frame.pixels for frame in block])
         for frame in block:
-            whole = pdq_of(frame.pixels)
-            if best is None or whole.quality > (best.quality or 0):
-                best = plain_hash(whole, frame.offset_ms)
+            luma = Luma(luma_of(frame.pixels))
+            pdq = luma.pdq()
+            whole = of_frame(pdq.hash(), frame.offset_ms)
+            if best is None or (whole.quality or 0) > (best.quality or 0):
+                best = whole
             if kept and _bits_apart(whole, kept[-1].whole) <= _SAME_BITS:
                 continue
-            hashed = hash_frame(frame.pixels, whole, box, frame.offset_ms, options.forms)
+            hashed = _hashed_frame(luma, pdq, box or luma.whole, frame.offset_ms, options)
             if hashed is not None:
                 kept.append(hashed)
     return kept, best
+
+
+def _hashed_frame(
+    luma: Luma, pdq: Pdq, inside: Box, offset_ms: int, options: VideoOptions
+) -> HashedFrame | None:
+    if options.profile is None:
+        return asked_frame(luma, pdq, inside, offset_ms, mirrored=options.mirrored)
+    return listed_frame(luma, pdq, inside, offset_ms, options.profile)
 
 
 def _blocks(sampled: Iterable[Frame]) -> Iterator[list[Frame]]:
@@ -214,5 +216,5 @@ def _evenly(frames: Sequence[HashedFrame], count: int) -> list[HashedFrame]:
     return [frames[index * len(frames) // count] for index in range(count)]
 
 
-def _bits_apart(one: Pdq, other: Pdq) -> int:
-    return (int.from_bytes(one.upright) ^ int.from_bytes(other.upright)).bit_count()
+def _bits_apart(one: Hash, other: Hash) -> int:
+    return (int.from_bytes(one.value) ^ int.from_bytes(other.value)).bit_count()
