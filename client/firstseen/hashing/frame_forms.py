@@ -48,7 +48,9 @@ def asked_frame(
     hashes = [pdq.hash() for pdq in kept]
     if mirrored:
         hashes += [pdq.mirrored() for pdq in kept]
-    return _frame(offset_ms, whole, hashes, _tiles(luma, inside))
+    # A band with words over the foot of a picture looks like a bar; its picture is still whole.
+    parts = [*_tiles(luma, inside), *(() if inside == luma.whole else _tiles(luma, luma.whole))]
+    return _frame(offset_ms, whole, hashes, parts)
 
 
 def listed_frame(
@@ -89,9 +91,7 @@ def _crops(luma: Luma, inside: Box, profile: BankProfile) -> Iterator[Hash]:
     return (pdq.hash() for pdq in telling(luma, crop_boxes(inside, profile)))
 
 
-def _frame(
-    offset_ms: int, whole: Pdq, hashes: list[Hash], parts: Iterator[Hash] | list[Hash]
-) -> HashedFrame | None:
+def _frame(offset_ms: int, whole: Pdq, hashes: list[Hash], parts: list[Hash]) -> HashedFrame | None:
     if not hashes:  # then its parts would tell as little
         return None
     own = dict.fromkeys(of_frame(hash_, offset_ms) for hash_ in hashes)

@@ -35,6 +35,8 @@ CODECS: Final = (
 _WHOLE_PIXELS: Final = 1_920 * 1_088
 # Anything smaller has nothing to see; as for pictures.
 _MIN_SIDE: Final = 5
+# What is made of every frame would take memory by the hour.
+_WATCHED_MS: Final = 3_600 * 1_000
 # Copies cut out of a stream begin with packets that cannot be decoded yet; files of nothing
 # but such packets are not worth the time.
 _MAX_BAD_PACKETS: Final = 2_000
@@ -67,7 +69,7 @@ def video_frames(
         sampling: which frames.
         limits: what it may cost.
         progress: told at every sampled frame.
-        watch: shown every frame, when all are decoded.
+        watch: shown every frame, when all are decoded and of no more than an hour.
 
     Raises:
         MediaError: not a video of an allowed format, without a frame that can be decoded, or
@@ -141,6 +143,8 @@ def _sampled(
     context.thread_count = limits.threads
     if sampling.only_key_frames(duration_ms):
         context.skip_frame = "NONKEY"
+        watch = None
+    if (duration_ms or 0) > _WATCHED_MS:
         watch = None
     file_start_s = (container.start_time or 0) / av.time_base
     start_s: float | None = None
