@@ -3,8 +3,8 @@
     a hit of                       makes a match                              else
     a file's or a text's own hash  alone
     PDQ of a picture               alone, with a picture or a video's frame   near: in a document
-    two-thirds tiles               two of a picture, with one picture         near
-    PDQ of frames                  30 % of either video's frames, and two;    near
+    two-thirds tiles of a picture  two, with one picture                      near
+    PDQ or a tile of frames        30 % of either video's frames, and two;    near
                                    or 30 % of the frames with one picture
     SimHash of a text              alone
     MinHash of chunks              half of either text's chunks               near from a fifth on
@@ -223,19 +223,15 @@ def _tiles(own: Asked) -> _Shares:
 
 
 def _frames(asked: Mapping[HashType, Asked], extent: Extent) -> _Items:
-    """What is found of each listed item by frames: a frame is found whole, or by two tiles."""
-    kept: list[Found] = []
-    of_query: list[npt.NDArray[np.uint32]] = []
-    positions: set[int] = set()
-    for hash_type in (HashType.PDQ, HashType.PDQ_TILE):
-        own = asked.get(hash_type)
-        if own is not None:
-            whole = hash_type is HashType.PDQ
-            which = np.ones(len(own.found), np.bool_) if whole else _paired(own)
-            kept.append(own.found.select(which))
-            of_query.append(own.positions()[which])
-            positions.update(own.question.positions)
-    found, query_count = Found.concat(kept), len(positions)
+    """What is found of each listed item by frames: a frame is found whole, or by a tile.
+
+    One tile is enough here, unlike for a picture: it takes a share of the frames to match, and
+    what two unrelated videos have in common (a caption, a logo) does not fill a tile that long.
+    """
+    of_frames = [asked[t] for t in (HashType.PDQ, HashType.PDQ_TILE) if t in asked]
+    found = Found.concat([own.found for own in of_frames if len(own.found)])
+    of_query = [own.positions() for own in of_frames if len(own.found)]
+    query_count = len({position for own in of_frames for position in own.question.positions})
     ids, first, groups = np.unique(found.item_ids, return_index=True, return_inverse=True)
     queried = _distinct(groups, np.concatenate([*of_query, np.empty(0, np.uint32)]), len(ids))
     listed = _distinct(groups, found.positions, len(ids))

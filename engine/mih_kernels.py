@@ -331,8 +331,18 @@ def _found_before(code: Any, query: Any, chunks: Any, c: int) -> bool:
 )
 def probe(
     # fmt: off
-    values: Any, offsets: Any, postings: Any, chunks: Any, masks: Any, mask_bounds: Any,
-    source_bits: Any, parity: int, queries: Any, radius: Any, max_candidates: int, max_hits: int,
+    values: Any,
+    offsets: Any,
+    postings: Any,
+    chunks: Any,
+    masks: Any,
+    mask_bounds: Any,
+    source_bits: Any,
+    parity: int,
+    queries: Any,
+    radius: Any,
+    max_candidates: int,
+    max_hits: int,
     hits: Any,
     # fmt: on
 ) -> int:

@@ -133,8 +133,6 @@ class Naive:
         is_match = (by_query and media is not MediaType.DOCUMENT) or (
             by_listed and media is MediaType.VIDEO
         )
-        if not whole + tiles:
-            return _Worth(is_match=False, of_query=0.0, of_listed=0.0)
         return _Worth(is_match, of_query, of_listed)
 
     def _pair(self, hit: _Hit, hits: list[_Hit]) -> bool:
