@@ -236,6 +236,7 @@ def _frames(asked: Mapping[HashType, Asked], extent: Extent) -> _Items:
     queried = _distinct(groups, np.concatenate([*of_query, np.empty(0, np.uint32)]), len(ids))
     listed = _distinct(groups, found.positions, len(ids))
     extents = np.array([extent(HashType.PDQ, item_id) for item_id in ids.tolist()], np.int64)
+    extents = np.maximum(extents, listed)  # a list from elsewhere may have tiles of other frames
     query_shares = (queried / max(query_count, 1)).astype(np.float32)
     listed_shares = (listed / np.maximum(extents, 1)).astype(np.float32)
     by_query = (query_shares >= MATCH_FRAMES_SHARE) & (queried >= min(MATCH_FRAMES, query_count))

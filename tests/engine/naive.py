@@ -119,14 +119,12 @@ class Naive:
     def _frames(self, queries: list[_Query], hits: list[_Hit]) -> _Worth:
         listed = hits[0].listed
         whole = [hit for hit in hits if hit.query.type is HashType.PDQ]
-        tiles = [
-            hit for hit in hits if hit.query.type is HashType.PDQ_TILE and self._pair(hit, hits)
-        ]
+        tiles = [hit for hit in hits if hit.query.type is HashType.PDQ_TILE]
         asked = {q.position for q in queries if q.type in FRAMES}
         seen = {hit.query.position for hit in whole + tiles}
         shown = {hit.position for hit in whole + tiles}
-        size = self._extent(listed, HashType.PDQ)
-        of_query, of_listed = len(seen) / len(asked), len(shown) / max(size, 1)
+        size = max(self._extent(listed, HashType.PDQ), len(shown))
+        of_query, of_listed = len(seen) / len(asked), len(shown) / size
         media = listed.item.media_type
         by_query = of_query >= 0.3 and len(seen) >= min(2, len(asked))
         by_listed = of_listed >= 0.3 and len(shown) >= 2 and len(seen) >= 2

@@ -16,8 +16,8 @@ import grpc
 import numpy as np
 import pytest
 
-from bench.freshness_bench import sent_item
 from bench.running import ROOT, RunningServer, config_text, environment, running_server
+from bench.stores import sent_item
 from firstseen import CallError, Client, Plaintext, Verdict
 from firstseen import client as sdk
 from firstseen.attempts import Attempts
