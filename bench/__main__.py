@@ -1,6 +1,7 @@
 """The `python -m bench` command: measure, write a run file, print a table."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import Final
 
 from rich.console import Console
 
-from bench import freshness_bench, index_bench, load_bench, report, server_bench
+from bench import freshness_bench, index_bench, load_bench, quality_bench, report, server_bench
 from bench.load_bench import BenchError
+from bench.quality_media import PROFILES
 from bench.run_file import OWN_RUNS, Run
 from bench.running import NotStartedError
 from bench.workload import KINDS
@@ -21,6 +23,7 @@ examples:
   python -m bench                                   # all of them; about five minutes
   python -m bench server --entries 1000000
   python -m bench index --sizes 100000 1000000 --kinds uniform --out /tmp/index.json
+  python -m bench quality images ~/Pictures --limit 50
   python -m bench report bench/runs/*.json          # the tables of earlier runs
 """
 
@@ -70,12 +73,32 @@ def _parser() -> argparse.ArgumentParser:
     index = command("index", "how fast each index searches", _index)
     index.add_argument("--sizes", type=_count, nargs="+", default=[10_000, 100_000, 1_000_000])
     index.add_argument("--kinds", choices=KINDS, nargs="+", default=list(KINDS))
+    _add_quality(command("quality", "how many edited copies are found, of any folder", _quality))
     shown = commands.add_parser("report", help="print the tables of run files")
     shown.add_argument("files", type=Path, nargs="*", metavar="FILE")
     shown.add_argument("--fill", type=Path, help="write the tables into a document instead")
     shown.add_argument("--plots", type=Path, metavar="FOLDER", help="draw the runs into a folder")
     shown.set_defaults(run=_report)
     return parser
+
+
+def _add_quality(quality: argparse.ArgumentParser) -> None:
+    quality.add_argument("media", choices=quality_bench.KINDS)
+    quality.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        default=quality_bench.PHOTOS,
+        metavar="FOLDER",
+        help="what to edit (default: the photographs of the tests; videos are made of them)",
+    )
+    quality.add_argument(
+        "--distractors", type=Path, metavar="FOLDER", help="unrelated files, listed too"
+    )
+    quality.add_argument("--unrelated", type=int, default=10_000, help="hashes, listed too")
+    quality.add_argument("--profiles", nargs="+", choices=PROFILES, default=list(PROFILES))
+    quality.add_argument("--limit", type=_count, help="no more originals than these")
+    quality.add_argument("--jobs", type=_count, default=os.cpu_count(), help="processes that hash")
 
 
 def _count(text: str) -> int:
@@ -103,6 +126,19 @@ def _index(options: argparse.Namespace) -> int:
     return _finish(index_bench.run(options.sizes, options.kinds, options.seed), options.out)
 
 
+def _quality(options: argparse.Namespace) -> int:
+    what = quality_bench.Options(
+        options.folder,
+        options.distractors,
+        options.unrelated,
+        tuple(options.profiles),
+        options.limit,
+        options.jobs,
+        options.seed,
+    )
+    return _finish(quality_bench.run(options.media, what), options.out)
+
+
 def _all(_: argparse.Namespace) -> int:
     return max(main([kind]) for kind in ("load", "freshness", "server", "index"))
 
@@ -123,7 +159,7 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _finish(run: Run, out: Path | None) -> int:
-    path = out or OWN_RUNS / f"{run.kind}.json"
+    path = out or OWN_RUNS / f"{run.file_stem}.json"
     run.write(path)
     print(report.table(run))
     Console(stderr=True).print(f"written to {path}", style="dim", markup=False)

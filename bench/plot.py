@@ -10,6 +10,7 @@ mpl.use("svg")  # before pyplot: a machine that measures has no screen
 
 from matplotlib import pyplot as plt
 
+from bench import quality_plot
 from bench.run_file import Row, Run
 
 # Told apart by those who do not see colours too (Okabe and Ito), and by their marks.
@@ -32,6 +33,11 @@ def draw(runs: Sequence[Run], folder: Path) -> list[Path]:
     rows = [row for run in runs if run.kind == "index" for row in run.rows]
     if rows:
         drawn.append(_saved(_index(rows), folder / "index.svg"))
+    drawn += [
+        _saved(quality_plot.heat_map(run), folder / f"{run.file_stem}.svg")
+        for run in runs
+        if run.kind.startswith("quality ")
+    ]
     server = [run.rows for run in runs if run.kind == "server"]
     return drawn + [_saved(_server(rows), folder / "server.svg") for rows in server[-1:]]
 

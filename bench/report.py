@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from bench import quality_report
 from bench.run_file import RUNS, Row, Run
 
 _PLACE: Final = re.compile(r"(<!-- run: ([\w.-]+) -->).*?(<!-- end -->)", re.DOTALL)
@@ -157,4 +158,7 @@ _TABLES: Final[dict[str, Callable[[list[Row]], str]]] = {
     "freshness": _freshness,
     "server": _server,
     "index": _index,
+    "quality images": quality_report.table,
+    "quality videos": quality_report.table,
+    "quality documents": quality_report.table,
 }

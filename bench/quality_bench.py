@@ -1,0 +1,264 @@
+"""How many edited copies are found, and what is found that is none.
+
+Each file of a folder is listed in a bank, in every profile, beside unrelated files and hashes.
+Each is edited in every way of `bench/image_edits.py` or `bench/video_edits.py`; the copy is
+hashed as a reporter's device would hash it, and as the tools that others use would. Then each rule
+of `bench/quality_match.py` says what the copy is a copy of.
+"""
+
+import multiprocessing
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.progress import track
+
+from bench import workload
+from bench.image_edits import NOT_IN_MEAN
+from bench.quality_match import (
+    MIN_QUALITY,
+    PictureRule,
+    PlainRule,
+    Rule,
+    VideohashRule,
+    VideoRule,
+    VpdqRule,
+)
+from bench.quality_media import (
+    EDITS,
+    HASHERS,
+    OURS,
+    PLAIN,
+    PROFILES,
+    Copy,
+    Original,
+    Task,
+    files_of,
+    sources,
+)
+from bench.quality_report import NEAR
+from bench.run_file import Row, Run
+from bench.running import ROOT
+from firstseen.items import Hash, HashType, HashValue, Item, MediaType
+
+KINDS: Final = tuple(HASHERS)
+PHOTOS: Final = ROOT / "tests" / "data" / "photos"  # ships with the project
+
+_MEDIA_TYPES: Final = {"images": MediaType.IMAGE, "videos": MediaType.VIDEO}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to measure.
+
+    Attributes:
+        folder: the corpus.
+        distractors: a folder of unrelated files that are listed too.
+        unrelated: how many seeded hashes are listed too, each an item.
+        profiles: of the bank.
+        limit: no more originals than these.
+        jobs: processes that hash.
+        seed: of edits and hashes.
+    """
+
+    folder: Path
+    distractors: Path | None = None
+    unrelated: int = 10_000
+    profiles: tuple[str, ...] = PROFILES
+    limit: int | None = None
+    jobs: int = os.cpu_count() or 1
+    seed: int = 20_26
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """One way of finding copies, over the bank.
+
+    Attributes:
+        name: unique.
+        hasher: who hashes what is asked, `OURS` or `PLAIN`.
+        rule: what decides.
+        has_near: what is near is counted too, under a name of its own.
+    """
+
+    name: str
+    hasher: str
+    rule: Rule
+    has_near: bool
+
+
+def run(kind: str, options: Options) -> Run:
+    """Measures one kind of media.
+
+    Args:
+        kind: of `KINDS`.
+        options: what to measure.
+
+    Raises:
+        ValueError: the folder holds none of that kind.
+    """
+    originals = _hashed(kind, options)
+    listed = originals + _distractors(kind, options)
+    found = _found(kind, options, originals, listed)
+    settings = {
+        "corpus": options.folder.name,
+        "originals": len(originals),
+        "distractors": len(listed) - len(originals),
+        "unrelated hashes": options.unrelated,
+        "seed": options.seed,
+    }
+    return Run(f"quality {kind}", settings, _rows(kind, found, len(originals)))
+
+
+def _hashed(kind: str, options: Options) -> list[Original]:
+    """The originals with their copies; files that cannot be decoded are named and left out."""
+    files = sources(kind, options.folder, options.limit)
+    return _in_processes(kind, options, files, with_copies=True)
+
+
+def _distractors(kind: str, options: Options) -> list[Original]:
+    found = []
+    if options.distractors is not None:
+        files = [(path,) for path in files_of(kind, options.distractors)]
+        found = _in_processes(kind, options, files, with_copies=False)
+    media_type = _MEDIA_TYPES[kind]
+    for value in workload.hashes(options.unrelated, options.seed):
+        at_ms = 0 if media_type is MediaType.VIDEO else None
+        made = Hash(HashType.PDQ, HashValue(value.tobytes()), 100, at_ms)
+        item = Item(media_type, (made,))
+        found.append(Original("", dict.fromkeys((*options.profiles, PLAIN), item)))
+    return found
+
+
+def _in_processes(
+    kind: str, options: Options, files: Sequence[tuple[Path, ...]], *, with_copies: bool
+) -> list[Original]:
+    tasks = [
+        Task(number, paths, options.profiles, options.seed, with_copies)
+        for number, paths in enumerate(files)
+    ]
+    console = Console(stderr=True)
+    found = []
+    # Started anew and not forked: FAISS and FFmpeg have threads.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
+        results = pool.map(HASHERS[kind], tasks)
+        title = f"hashing {kind}" if with_copies else f"hashing unrelated {kind}"
+        for task, original in zip(
+            tasks, track(results, title, len(tasks), console=console), strict=True
+        ):
+            if original is None:
+                names = ", ".join(path.name for path in task.paths)
+                console.print(f"left out, cannot be decoded: {names}", style="yellow", markup=False)
+            else:
+                found.append(original)
+    return found
+
+
+def configurations(
+    kind: str, profiles: Sequence[str], listed: Sequence[Original]
+) -> list[Configuration]:
+    """Everything that is compared, over one bank.
+
+    Args:
+        kind: of `KINDS`.
+        profiles: those that every one of `listed` has.
+        listed: the bank.
+    """
+    plain = [original.items[PLAIN] for original in listed]
+    if kind == "images":
+        found = [
+            Configuration("PDQ", PLAIN, PlainRule(plain), has_near=False),
+            Configuration("threatexchange", PLAIN, PlainRule(plain, MIN_QUALITY), has_near=False),
+        ]
+    else:
+        ours = [original.items[profiles[0]] for original in listed]
+        found = [
+            Configuration("vPDQ", PLAIN, VpdqRule(plain), has_near=False),
+            Configuration("videohash", OURS, VideohashRule(ours), has_near=False),
+        ]
+    make = PictureRule if kind == "images" else VideoRule
+    for profile in profiles:
+        bank = [original.items[profile] for original in listed]
+        found.append(Configuration(profile, OURS, make(bank), has_near=True))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """What one configuration says of one copy.
+
+    Attributes:
+        edit: of the copy.
+        configuration: its name, of `Configuration`, with `NEAR` when that counts.
+        is_found: the original is among what it found.
+        false: others among what it found.
+    """
+
+    edit: str
+    configuration: str
+    is_found: bool
+    false: frozenset[int]
+
+
+def _found(
+    kind: str, options: Options, originals: Sequence[Original], listed: Sequence[Original]
+) -> list[_Finding]:
+    made = configurations(kind, options.profiles, listed)
+    findings = []
+    console = Console(stderr=True)
+    pairs = [(n, copy) for n, original in enumerate(originals) for copy in original.copies]
+    for number, copy in track(pairs, "matching", console=console):
+        findings += [finding for one in made for finding in _findings(one, number, copy)]
+    _name_false(findings, listed, console)
+    return findings
+
+
+def _findings(one: Configuration, number: int, copy: Copy) -> Iterator[_Finding]:
+    said = one.rule.find(copy.items[one.hasher])
+    yield _Finding(copy.edit, one.name, number in said.match, said.match - {number})
+    if one.has_near:
+        both = said.match | said.near
+        yield _Finding(copy.edit, one.name + NEAR, number in both, both - {number})
+
+
+def _name_false(findings: Sequence[_Finding], listed: Sequence[Original], console: Console) -> None:
+    """Says which false pairs there are, so that a person can look at them."""
+    pairs = Counter(
+        (finding.configuration, finding.edit, listed[other].name)
+        for finding in findings
+        for other in finding.false
+    )
+    for (configuration, edit, other), count in pairs.most_common(20):
+        text = f"false pair: {configuration}, {edit}: {other} ({count})"
+        console.print(text, style="yellow", markup=False)
+
+
+def _rows(kind: str, findings: Sequence[_Finding], copies: int) -> list[Row]:
+    """One row for each edit: recall in percent and false pairs by configuration."""
+    by_edit: dict[str, list[_Finding]] = defaultdict(list)
+    for finding in findings:
+        by_edit[finding.edit].append(finding)
+    rows = []
+    for edit in EDITS[kind]:
+        hits: Counter[str] = Counter()
+        false: Counter[str] = Counter()
+        for finding in by_edit[edit.name]:
+            hits[finding.configuration] += finding.is_found
+            false[finding.configuration] += len(finding.false)
+        rows.append(
+            {
+                "edit": edit.name,
+                "group": edit.group,
+                "copies": copies,
+                "in_mean": edit.name not in NOT_IN_MEAN,
+                "recall_percent": {name: 100 * count / copies for name, count in hits.items()},
+                "false_pairs": dict(false),
+            }
+        )
+    return rows
