@@ -1,0 +1,204 @@
+"""From a video or an animated picture to an item: PDQ of its frames, SHA-256 and MD5 of it.
+
+Frames are sampled, bars cut off, frames that show what the one before showed or too little
+dropped, the rest hashed in several forms, and as many sent as the server takes.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from firstseen.errors import MediaError
+from firstseen.hashing.animation import animation_frames, is_animation
+from firstseen.hashing.bars import picture_inside
+from firstseen.hashing.exact import exact_hashes, read_blocks
+from firstseen.hashing.frame_forms import (
+    FrameForms,
+    HashedFrame,
+    Pdq,
+    hash_frame,
+    pdq_of,
+    plain_hash,
+)
+from firstseen.hashing.frames import Frame, video_frames
+from firstseen.hashing.video_limits import Progress, Sampling, VideoLimits
+from firstseen.items import Hash, Item, MediaType
+
+# The server's own default for one item.
+QUERY_HASHES: Final = 1_024
+# A film of three hours at one frame a second fits whole.
+BANK_HASHES: Final = 20_000
+# Encoding again moves a good frame by 0 to 8 bits, so frames that close say the same thing,
+# and ten minutes of a still picture are one frame and not the share that decides.
+_SAME_BITS: Final = 8
+# Bars are looked for in so many frames at once: enough for the picture to move, and a film
+# may change its shape. Memory bounds it: 96 MiB are 15 frames of full HD, 110 of a messenger.
+_BLOCK_FRAMES: Final = 32
+_BLOCK_BYTES: Final = 96 << 20
+_EXACT_COUNT: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class VideoOptions:
+    """How a video is hashed.
+
+    Attributes:
+        forms: what for: a question, or a list of a profile.
+        max_hashes: of the item, the exact ones counted too.
+        sampling: which frames are looked at.
+        limits: what one file may cost.
+        videohash: add the 64 bits of the `videohash` package.
+        exact_when_undecodable: give the exact hashes alone for a video that cannot be decoded,
+            instead of an error. An answer to those is no answer to what it shows.
+    """
+
+    forms: FrameForms = FrameForms.QUERY
+    max_hashes: int = QUERY_HASHES
+    sampling: Sampling = field(default_factory=Sampling)
+    limits: VideoLimits = field(default_factory=VideoLimits)
+    videohash: bool = True
+    exact_when_undecodable: bool = False
+
+    @classmethod
+    def bank(cls, forms: FrameForms = FrameForms.STANDARD) -> "VideoOptions":
+        """How a video is hashed that is to be listed."""
+        return cls(forms=forms, max_hashes=BANK_HASHES)
+
+
+QUERY: Final = VideoOptions()
+
+
+def hash_video_file(
+    path: Path, options: VideoOptions = QUERY, progress: Progress | None = None
+) -> Item:
+    """Hashes the video or animated picture at a path; see `hash_video`.
+
+    Raises:
+        MediaError: as `hash_video`.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as stream:
+        return hash_video(stream, options, progress)
+
+
+def hash_video(
+    stream: BinaryIO, options: VideoOptions = QUERY, progress: Progress | None = None
+) -> Item:
+    """Hashes a video or an animated picture.
+
+    Args:
+        stream: the file, which can seek.
+        options: how.
+        progress: told how far it is.
+
+    Raises:
+        MediaError: it cannot be decoded, or is over a limit.
+        OSError: it cannot be read.
+    """
+    try:
+        seen = frame_hashes(stream, options, progress)
+    except MediaError:
+        if not options.exact_when_undecodable:
+            raise
+        seen = ()
+    stream.seek(0)
+    return Item(MediaType.VIDEO, (*seen, *exact_hashes(read_blocks(stream))))
+
+
+def frame_hashes(
+    stream: BinaryIO, options: VideoOptions = QUERY, progress: Progress | None = None
+) -> tuple[Hash, ...]:
+    """The hashes of what a video shows, in the order of its frames.
+
+    A question whose frames all show too little holds the best of them, so that the server
+    answers UNSURE and not NOVEL; what is listed holds none then.
+
+    Args:
+        stream: the file, which can seek.
+        options: how.
+        progress: told how far it is.
+
+    Raises:
+        MediaError: it cannot be decoded, or is over a limit.
+        OSError: it cannot be read.
+    """
+    stream.seek(0)
+    read = animation_frames if is_animation(stream) else video_frames
+    sampled = read(stream, options.sampling, options.limits, progress)
+    kept, best = _hashed(sampled, options.forms)
+    if kept:
+        return _chosen(kept, options.max_hashes - _EXACT_COUNT)
+    if best is None or options.forms is not FrameForms.QUERY:
+        return ()
+    return (best,)
+
+
+def _hashed(sampled: Iterable[Frame], forms: FrameForms) -> tuple[list[HashedFrame], Hash | None]:
+    """The frames worth keeping, and the best hash of all."""
+    kept: list[HashedFrame] = []
+    best: Hash | None = None
+    for block in _blocks(sampled):
+        box = picture_inside([frame.pixels for frame in block])
+        for frame in block:
+            whole = pdq_of(frame.pixels)
+            if best is None or whole.quality > (best.quality or 0):
+                best = plain_hash(whole, frame.offset_ms)
+            if kept and _bits_apart(whole, kept[-1].whole) <= _SAME_BITS:
+                continue
+            hashed = hash_frame(frame.pixels, whole, box, frame.offset_ms, forms)
+            if hashed is not None:
+                kept.append(hashed)
+    return kept, best
+
+
+def _blocks(sampled: Iterable[Frame]) -> Iterator[list[Frame]]:
+    """Frames in blocks of one shape and bounded memory."""
+    block: list[Frame] = []
+    for frame in sampled:
+        if block and (
+            frame.pixels.shape != block[0].pixels.shape
+            or len(block) == _BLOCK_FRAMES
+            or (len(block) + 1) * frame.pixels.nbytes > _BLOCK_BYTES
+        ):
+            yield block
+            block = []
+        block.append(frame)
+    if block:
+        yield block
+
+
+def _chosen(kept: Sequence[HashedFrame], max_hashes: int) -> tuple[Hash, ...]:
+    """As many hashes as may be sent: frames before parts, both spread evenly over the video.
+
+    Every second of a film may be the one that was cut out, so a list gives up parts before
+    it gives up frames. A question gives up frames when their pictures alone are too many.
+    """
+    per_frame = max(len(frame.hashes) for frame in kept)
+    frames = _evenly(kept, max(max_hashes // per_frame, 1))
+    left = max_hashes - sum(len(frame.hashes) for frame in frames)
+    most_parts = max(len(frame.parts) for frame in frames)
+    whole_count = len(frames) if most_parts == 0 else min(left // most_parts, len(frames))
+    with_parts = {frame.offset_ms for frame in _evenly(frames, whole_count)}
+    chosen: list[Hash] = []
+    for frame in frames:
+        chosen += frame.hashes
+        if frame.offset_ms in with_parts:
+            chosen += frame.parts
+    return tuple(chosen)
+
+
+def _evenly(frames: Sequence[HashedFrame], count: int) -> list[HashedFrame]:
+    if count >= len(frames):
+        return list(frames)
+    return [frames[index * len(frames) // count] for index in range(count)]
+
+
+def _bits_apart(one: Pdq, other: Pdq) -> int:
+    return (int.from_bytes(one.upright) ^ int.from_bytes(other.upright)).bit_count()
+
+
+def without_videohash(options: VideoOptions) -> VideoOptions:
+    """The same options for what has no length of its own, such as the clip of a photo."""
+    return dataclasses.replace(options, videohash=False)
