@@ -14,14 +14,16 @@ import av
 import numpy as np
 import numpy.typing as npt
 import pdqhash
+from firstseen.hashing.forms import BankProfile
 from PIL import Image
 
 from bench.image_edits import IMAGE_EDITS, Edit
 from bench.quality_match import MIN_QUALITY
 from bench.video_edits import VIDEO_EDITS, VideoEdit, read_clip, slideshow
 from firstseen.errors import MediaError
-from firstseen.hashing.forms import BankProfile
+from firstseen.hashing.frame_forms import FrameForms
 from firstseen.hashing.image import hash_image, hash_listed_image
+from firstseen.hashing.video import VideoOptions, hash_video_file
 from firstseen.items import Hash, HashType, HashValue, Item, MediaType
 
 OURS: Final = "Firstseen"  # hashed by its query side
@@ -195,12 +197,12 @@ def hash_clip(task: Task) -> Original | None:
 
 def listed_clip(path: Path, profile: str) -> Item:
     """A video as a bank lists it."""
-    return plain_clip(path)
+    return hash_video_file(path, VideoOptions.bank(FrameForms(profile)))
 
 
 def asked_clip(path: Path) -> Item:
     """A video as it is asked about."""
-    return plain_clip(path)
+    return hash_video_file(path)
 
 
 def plain_clip(path: Path) -> Item:
