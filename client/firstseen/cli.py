@@ -243,7 +243,7 @@ def _show_hashes(options: argparse.Namespace) -> int:
             sys.stdout.write(f"{printable(path)}: {item.media_type.name.lower()}\n")
             for hash_ in item.hashes:
                 quality = "" if hash_.quality is None else f"  quality {hash_.quality}"
-                sys.stdout.write(f"  {hash_.type.name:<6}  {hash_.value.hex()}{quality}\n")
+                sys.stdout.write(f"  {hash_.type.name:<12}  {hash_.value.hex()}{quality}\n")
     return code
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from firstseen.errors import FirstseenError
-from firstseen.hashing.image import hash_image
+from firstseen.hashing.image import hash_listed_image
 
 READY: Final = b"ready"
 MAX_FILE_BYTES: Final = 256 << 20  # far above any photograph; read into memory at once
@@ -48,7 +48,7 @@ def _settle() -> None:
 
 def _answer(path: Path) -> dict[str, object]:
     try:
-        item = hash_image(_read(path), dihedral=False)
+        item = hash_listed_image(_read(path))
     except FirstseenError as error:
         return {"reason": str(error)}
     except OSError as error:

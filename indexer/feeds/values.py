@@ -60,7 +60,9 @@ def parse_hash_type(text: str) -> HashType:
     """
     found = _HASH_TYPES.get(text) or _HASH_TYPES.get(text.strip().lower())
     if found is None:
-        raise InvalidInputError("hash_type", f"want one of {', '.join(t.name.lower() for t in HashType)}")
+        raise InvalidInputError(
+            "hash_type", f"want one of {', '.join(t.name.lower() for t in HashType)}"
+        )
     return found
 
 

@@ -76,11 +76,16 @@ def test_hash_only_shows_the_hashes_and_needs_no_server(
     (line,) = [json.loads(line) for line in out.splitlines()]
     assert code == 0
     assert line["media_type"] == "image"
-    assert [h["type"] for h in line["hashes"]] == ["pdq"] * 8 + ["sha256", "md5"]
+    assert [h["type"] for h in line["hashes"]] == [
+        *["pdq"] * 8,
+        *["pdq_tile"] * 4,
+        "sha256",
+        "md5",
+    ]
     assert {len(h["value"]) for h in line["hashes"]} == {64, 32}
-    assert ["quality" in h for h in line["hashes"]] == [True] * 8 + [False] * 2
+    assert ["quality" in h for h in line["hashes"]] == [True] * 12 + [False] * 2
     code, out, _ = run(photos[0], "--hash-only", "--no-dihedral")
-    assert (code, out.count("PDQ"), line["hashes"][0]["value"] in out) == (0, 1, True)
+    assert (code, out.count("PDQ "), line["hashes"][0]["value"] in out) == (0, 1, True)
     code, _, err = run(tmp_path / "none.jpg", "--hash-only")
     assert code == 1
     assert "No such file" in err

@@ -1,31 +1,55 @@
-"""From a picture to an item: PDQ of what it shows, SHA-256 and MD5 of its bytes."""
+"""From a picture to an item: PDQ of what it shows, SHA-256 and MD5 of its bytes.
+
+What is asked about and what is listed are hashed differently; see `firstseen.hashing.forms`.
+"""
 
 from pathlib import Path
 
 from firstseen.errors import MediaError
 from firstseen.hashing.exact import exact_hashes
-from firstseen.hashing.pdq import pdq_hash, pdq_hashes
-from firstseen.hashing.picture import MAX_BYTES, open_pixels
+from firstseen.hashing.forms import BankProfile, bank_hashes, query_hashes
+from firstseen.hashing.luma import Luma
+from firstseen.hashing.picture import MAX_BYTES, open_luma
 from firstseen.items import Item, MediaType
 
 
-def hash_image(data: bytes, *, dihedral: bool = False) -> Item:
-    """Hashes a picture.
+def hash_image(data: bytes, *, dihedral: bool = True) -> Item:
+    """Hashes a picture that is asked about.
 
     Args:
         data: the whole file.
-        dihedral: also hash the seven mirrored and rotated forms, so that such a copy
-            is found. For checks; what is listed needs only its own.
+        dihedral: also hash its mirrored and turned forms, so that the original of such a
+            copy is found.
+
+    Returns:
+        Its PDQ hashes, the upright one of the whole picture first, then its tiles, then
+        the exact hashes.
 
     Raises:
         MediaError: not a picture of an allowed format, damaged, or too large.
     """
-    pixels = open_pixels(data)
-    perceptual = pdq_hashes(pixels) if dihedral else (pdq_hash(pixels),)
-    return Item(MediaType.IMAGE, (*perceptual, *exact_hashes([data])))
+    hashes = query_hashes(Luma(open_luma(data)), dihedral=dihedral)
+    return Item(MediaType.IMAGE, (*hashes, *exact_hashes([data])))
 
 
-def hash_image_file(path: Path, *, dihedral: bool = False) -> Item:
+def hash_listed_image(data: bytes, *, profile: BankProfile = BankProfile.STANDARD) -> Item:
+    """Hashes a picture that is listed in a bank.
+
+    Args:
+        data: the whole file.
+        profile: how many of its forms to list.
+
+    Returns:
+        As `hash_image`.
+
+    Raises:
+        MediaError: as `hash_image`.
+    """
+    hashes = bank_hashes(Luma(open_luma(data)), profile)
+    return Item(MediaType.IMAGE, (*hashes, *exact_hashes([data])))
+
+
+def hash_image_file(path: Path, *, dihedral: bool = True) -> Item:
     """Hashes the picture at a path; see `hash_image`.
 
     Raises:

@@ -1,0 +1,125 @@
+"""The forms of a picture that are hashed: what is listed of one, and what is asked about.
+
+A bank lists a picture and the crops of it that are made most often; a query looks for a
+picture with its borders and a phone's screen taken off, mirrored and turned. Where a copy
+differs from the original on both sides, the two meet.
+
+A derived hash that tells nothing is dropped: plain ground and patterns match one another.
+The upright hash of the whole picture never is: a blurred or a dim copy must still be found.
+"""
+
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from typing import Final
+
+from firstseen.hashing.luma import Box, Luma
+from firstseen.hashing.pdq import Pdq
+from firstseen.hashing.trim import border_trim, main_region
+from firstseen.items import Hash, HashType
+
+_Sides = tuple[float, float, float, float]
+"""What to cut off at left, top, right and bottom, in shares of the side."""
+
+
+class BankProfile(Enum):
+    """How many forms of a listed picture a bank holds.
+
+    Of 68 edits of 300 photographs, at 31 bits: lean 62 % found, standard 73 %, wide 79 %.
+    """
+
+    LEAN = "lean"  # whole and trimmed
+    STANDARD = "standard"  # and eight crops and four tiles: 14 hashes at most
+    WIDE = "wide"  # and sixteen more crops: 30 hashes at most
+
+
+def _centre(share: float) -> _Sides:
+    return ((1 - share) / 2,) * 4
+
+
+def _each_side(cut: float) -> tuple[_Sides, ...]:
+    return ((cut, 0, 0, 0), (0, cut, 0, 0), (0, 0, cut, 0), (0, 0, 0, cut))
+
+
+_STANDARD_CROPS: Final = (*map(_centre, (0.96, 0.92, 0.85, 0.80)), *_each_side(0.10))
+_WIDE_CROPS: Final = (
+    *_STANDARD_CROPS,
+    *map(_centre, (0.90, 0.75, 0.70)),
+    *_each_side(0.20),
+    *_each_side(0.05),
+    *((left, top, 0.10 - left, 0.10 - top) for left in (0, 0.10) for top in (0, 0.10)),
+)  # and the square
+_CROPS: Final = {
+    BankProfile.LEAN: (),
+    BankProfile.STANDARD: _STANDARD_CROPS,
+    BankProfile.WIDE: _WIDE_CROPS,
+}
+# A part needs something to be told by: PDQ looks at 16 frequencies a side.
+_LEAST_PIXELS: Final = 32
+_TILES: Final = _each_side(1 / 3)
+
+
+def query_hashes(luma: Luma, *, dihedral: bool = True) -> tuple[Hash, ...]:
+    """The hashes to look a picture up by.
+
+    Args:
+        luma: the picture.
+        dihedral: each form also mirrored and turned, at no cost here.
+
+    Returns:
+        At most 24 PDQ hashes, the upright one of the whole first; then at most four tiles.
+    """
+    whole = luma.pdq()
+    parts = (border_trim(luma), main_region(luma))
+    forms = [whole, *_telling(luma, (box for box in parts if box is not None))]
+    hashes = [hash_ for pdq in forms for hash_ in (pdq.forms() if dihedral else (pdq.hash(),))]
+    return tuple(dict.fromkeys([*hashes, *_tiles(luma)]))
+
+
+def bank_hashes(luma: Luma, profile: BankProfile = BankProfile.STANDARD) -> tuple[Hash, ...]:
+    """The hashes to list a picture by.
+
+    Returns:
+        The upright PDQ hash of the whole first, then those of its parts; alone when it
+        tells nothing, since then its parts do not either.
+    """
+    whole = luma.pdq()
+    if not whole.is_telling:
+        return (whole.hash(),)
+    trimmed = border_trim(luma)
+    parts = [trimmed] if trimmed is not None else []
+    parts += [_cut(luma.whole, sides) for sides in _CROPS[profile]]
+    tiles: Iterable[Hash] = ()
+    if profile is BankProfile.WIDE:
+        parts.append(_square(luma.whole))
+    if profile is not BankProfile.LEAN:
+        tiles = _tiles(luma)
+    hashes = (pdq.hash() for pdq in _telling(luma, parts))
+    return tuple(dict.fromkeys([whole.hash(), *hashes, *tiles]))
+
+
+def _tiles(luma: Luma) -> Iterator[Hash]:
+    """Two thirds of the picture, four times: without its right, bottom, left and top."""
+    boxes = (_cut(luma.whole, sides) for sides in _TILES)
+    return (pdq.hash(HashType.PDQ_TILE) for pdq in _telling(luma, boxes))
+
+
+def _telling(luma: Luma, boxes: Iterable[Box]) -> Iterator[Pdq]:
+    pdqs = (luma.pdq_of_part(box) for box in boxes if min(box.width, box.height) >= _LEAST_PIXELS)
+    return (pdq for pdq in pdqs if pdq.is_telling)
+
+
+def _cut(whole: Box, sides: _Sides) -> Box:
+    left, top, right, bottom = sides
+    return Box(
+        round(whole.width * left),
+        round(whole.height * top),
+        whole.width - round(whole.width * right),
+        whole.height - round(whole.height * bottom),
+    )
+
+
+def _square(whole: Box) -> Box:
+    """The largest square in the middle."""
+    side = min(whole.width, whole.height)
+    left, top = (whole.width - side) // 2, (whole.height - side) // 2
+    return Box(left, top, left + side, top + side)
