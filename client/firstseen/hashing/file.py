@@ -1,6 +1,6 @@
 """From any file to an item, by what its first bytes say it is.
 
-Videos and documents are judged by the hashes of the whole file; what they show is not looked at.
+Videos are judged by the hashes of the whole file; what they show is not looked at.
 """
 
 import stat
@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from firstseen.errors import MediaError
+from firstseen.hashing.document_kind import HEAD_BYTES, text_kind
 from firstseen.hashing.exact import exact_hashes, read_blocks
 from firstseen.items import Item, MediaType
 
-_HEAD_BYTES: Final = 16
 # ISO base media files say at byte 8 what they are: these brands are pictures (HEIF and
 # AVIF, ISO/IEC 23008-12 and the AVIF specification), every other is a video.
 _PICTURE_BRANDS: Final = frozenset(
@@ -31,7 +31,7 @@ _PICTURE_BRANDS: Final = frozenset(
 )
 _DOCUMENT_HEADS: Final = (
     b"%PDF-",
-    b"PK\x03\x04",  # DOCX, PPTX, XLSX, ODT, EPUB
+    b"PK\x03\x04",  # DOCX, PPTX, XLSX, ODT, ODP, ODS, EPUB
     b"{\\rtf",
     b"\xd0\xcf\x11\xe0",  # Office before 2007
 )
@@ -52,8 +52,10 @@ _MOVIE_ATOMS: Final = frozenset({b"moov", b"mdat", b"wide", b"skip", b"pnot"})
 def media_type_of(head: bytes) -> MediaType:
     """What kind of content a file is; what is not recognised is tried as a picture.
 
+    Text has no first bytes of its own: what is all letters and no controls is a document.
+
     Args:
-        head: its first 16 bytes.
+        head: its first 4,096 bytes, or all of it; 16 are enough for all but text.
     """
     if head.startswith(_DOCUMENT_HEADS):
         return MediaType.DOCUMENT
@@ -62,7 +64,7 @@ def media_type_of(head: bytes) -> MediaType:
     is_movie |= head[4:8] in _MOVIE_ATOMS
     if is_avi or is_movie or head.startswith(_VIDEO_HEADS):
         return MediaType.VIDEO
-    return MediaType.IMAGE
+    return MediaType.DOCUMENT if text_kind(head) else MediaType.IMAGE
 
 
 def hash_file(path: Path, *, dihedral: bool = True, media_type: MediaType | None = None) -> Item:
@@ -71,25 +73,28 @@ def hash_file(path: Path, *, dihedral: bool = True, media_type: MediaType | None
     Args:
         path: a picture, a video or a document.
         dihedral: see `firstseen.hashing.image.hash_image`.
-        media_type: what the file is, for kinds that its first bytes do not tell, such as
-            plain text; None to go by its first bytes.
+        media_type: what the file is; None to go by its first bytes.
 
     Raises:
-        MediaError: it is empty, or a picture that cannot be decoded.
+        MediaError: it is empty, or it cannot be read: it is damaged, encrypted or over a limit.
         OSError: it cannot be read.
     """
     if stat.S_ISFIFO(path.stat().st_mode):
         raise MediaError("no regular file")  # opening a pipe would wait for its writer
     with path.open("rb") as stream:
-        head = stream.read(_HEAD_BYTES)
+        head = stream.read(HEAD_BYTES)
         if not head:
             raise MediaError("empty file")
         if media_type is None:
             media_type = media_type_of(head)
-        if media_type is not MediaType.IMAGE:
+        if media_type is MediaType.VIDEO:
             stream.seek(0)
             return Item(media_type, exact_hashes(read_blocks(stream)))
-    # Imported here: what hashes documents alone needs no decoders.
+    # Imported here: only what a file needs is loaded.
+    if media_type is MediaType.DOCUMENT:
+        from firstseen.hashing.document import hash_document_file  # noqa: PLC0415
+
+        return hash_document_file(path)
     from firstseen.hashing.image import hash_image_file  # noqa: PLC0415
 
     return hash_image_file(path, dihedral=dihedral)

@@ -1,0 +1,113 @@
+"""A ZIP archive that is safe to read: its sizes are checked before anything is unpacked."""
+
+import re
+import zipfile
+from io import BytesIO
+from typing import Final
+
+from firstseen.errors import MediaError
+from firstseen.hashing.document_limits import DocumentLimits
+
+# What OOXML, ODF and EPUB allow (ISO/IEC 21320-1); others need more memory to unpack.
+_METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+_CENTRAL_ENTRY: Final = b"PK\x01\x02"
+_FREE_RATIO_BYTES: Final = 16 << 20
+_PEEK_BYTES: Final = 1_024
+_MARKUP_NAMES: Final = (".xml", ".rels", ".opf", ".ncx", ".xhtml", ".vml")
+_ENCODING: Final = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([^\"']*)[\"']")
+# An entity could hide from the search below in UTF-7 or EBCDIC, which libxml2 reads too.
+_ENCODINGS: Final = re.compile(
+    rb"utf-?8|utf-?16(le|be)?|(us-)?ascii|iso-8859-\d+|windows-125\d", re.IGNORECASE
+)
+
+
+class Archive:
+    """The checked archive of a document.
+
+    No file of it holds entity declarations, so no parser can be made to read other files, or to
+    multiply text; no file unpacks to more than it declares.
+
+    Raises:
+        MediaError: it is damaged, encrypted or over a limit.
+    """
+
+    def __init__(self, data: bytes, limits: DocumentLimits) -> None:
+        # Python makes an object for each entry, so their number is bounded before that.
+        if data.count(_CENTRAL_ENTRY) > limits.max_entries:
+            raise MediaError(f"over {limits.max_entries:,} files in the document")
+        try:
+            self._zip: Final = zipfile.ZipFile(BytesIO(data))
+        except Exception as error:  # as `read`
+            raise _damaged(error) from error
+        self._infos: Final = {info.filename: info for info in self._zip.infolist()}
+        self._check_sizes(limits)
+        self._check_markup(limits)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its files."""
+        return tuple(self._infos)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._infos
+
+    def read(self, name: str) -> bytes:
+        """The content of one file.
+
+        Raises:
+            MediaError: it is damaged or not there.
+        """
+        if name not in self._infos:
+            raise MediaError("damaged document (a part is missing)")
+        try:
+            return self._zip.read(self._infos[name])
+        # Damaged archives raise BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, ...
+        except Exception as error:
+            raise _damaged(error) from error
+
+    def _check_sizes(self, limits: DocumentLimits) -> None:
+        infos = self._zip.infolist()
+        if any(info.flag_bits & 0x1 for info in infos):
+            raise MediaError("encrypted document")
+        if any(info.compress_type not in _METHODS for info in infos):
+            raise MediaError("damaged document (packed by an unknown method)")
+        unpacked = sum(info.file_size for info in infos)
+        packed = sum(info.compress_size for info in infos)
+        if unpacked > limits.max_unpacked_bytes:
+            raise MediaError(f"unpacks to over {limits.max_unpacked_bytes:,} bytes")
+        if unpacked > max(_FREE_RATIO_BYTES, packed * limits.max_ratio):
+            raise MediaError(f"unpacks to over {limits.max_ratio} times its size")
+
+    def _check_markup(self, limits: DocumentLimits) -> None:
+        size = tags = 0
+        for name, info in self._infos.items():
+            if not self._is_markup(name):
+                continue
+            size += info.file_size
+            if size > limits.max_markup_bytes:
+                raise MediaError(f"over {limits.max_markup_bytes:,} bytes of markup")
+            plain = self.read(name).replace(b"\0", b"")  # UTF-16 as if it were ASCII
+            tags += plain.count(b"<")
+            if tags > limits.max_tags:
+                raise MediaError(f"over {limits.max_tags:,} tags")
+            if b"<!ENTITY" in plain:
+                raise MediaError("the document declares entities")
+            declared = _ENCODING.search(plain[:_PEEK_BYTES])
+            if declared and not _ENCODINGS.fullmatch(declared[1]):
+                raise MediaError("markup in an unknown encoding")
+
+    def _is_markup(self, name: str) -> bool:
+        try:
+            with self._zip.open(self._infos[name]) as stream:
+                head = stream.read(_PEEK_BYTES)
+        except Exception as error:  # as `read`
+            raise _damaged(error) from error
+        # Behind a byte order mark and spaces, in UTF-8 or UTF-16.
+        starts = head.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n").startswith(b"<")
+        if head and not starts and name.lower().endswith(_MARKUP_NAMES):
+            raise MediaError("markup in an unknown encoding")
+        return starts
+
+
+def _damaged(error: Exception) -> MediaError:
+    return MediaError(f"damaged document ({type(error).__name__})")

@@ -1,0 +1,122 @@
+"""From a document to an item: what its text says, the pictures in it, and its bytes.
+
+Listed documents and those that are asked about are hashed alike. What each hash finds is told in
+docs/hashing-documents.md.
+"""
+
+import hashlib
+import heapq
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+from firstseen.errors import MediaError
+from firstseen.hashing.content import Content
+from firstseen.hashing.document_kind import document_kind
+from firstseen.hashing.document_limits import DocumentLimits
+from firstseen.hashing.exact import exact_hashes
+from firstseen.hashing.sketches import TextSketches, sketch
+from firstseen.hashing.text import normalise
+from firstseen.hashing.tlsh import tlsh_hash
+from firstseen.items import Hash, HashType, HashValue, Item, MediaType
+
+# What a server takes of one item unless it is told otherwise.
+MAX_HASHES: Final = 1_024
+# Runs of nine characters that a text must have, each counted once: a scanner's mark on 300 pages is
+# 21. With fewer than this, equal texts say nothing, and a SHA-256 could be guessed.
+MIN_GRAMS_EXACT: Final = 64
+# And with fewer than this, one changed sentence is most of the text.
+MIN_GRAMS_SKETCH: Final = 192
+
+_LIMITS: Final = DocumentLimits()
+
+
+def hash_document(
+    data: bytes, *, limits: DocumentLimits = _LIMITS, max_hashes: int = MAX_HASHES
+) -> Item:
+    """Hashes a document.
+
+    A kind that is not read, such as a DOC of Office 97, has the exact hashes of its bytes alone.
+
+    Args:
+        data: the whole file.
+        limits: how much of it is looked at.
+        max_hashes: of the item. Pages and pictures get at most half of what the exact hashes
+            leave, chunks of text the rest.
+
+    Raises:
+        MediaError: it is empty, damaged, encrypted or over a limit.
+        ValueError: `max_hashes` is under 16.
+    """
+    if max_hashes < 16:
+        raise ValueError(f"max_hashes is {max_hashes}, at least 16")
+    content = read_document(data, limits)
+    hashes = [] if content is None else _hashes(content, max_hashes - 2)
+    return Item(MediaType.DOCUMENT, (*hashes, *exact_hashes([data])))
+
+
+def hash_document_file(path: Path, *, max_hashes: int = MAX_HASHES) -> Item:
+    """Hashes the document at a path; see `hash_document`.
+
+    Raises:
+        MediaError: as `hash_document`.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as stream:
+        data = stream.read(_LIMITS.max_bytes + 1)
+    return hash_document(data, max_hashes=max_hashes)
+
+
+def document_text(data: bytes, limits: DocumentLimits = _LIMITS) -> str:
+    """The text of a document as it is read, not normalised; empty for kinds that are not read.
+
+    Raises:
+        MediaError: as `hash_document`.
+    """
+    content = read_document(data, limits)
+    return "" if content is None else content.text
+
+
+def read_document(data: bytes, limits: DocumentLimits = _LIMITS) -> Content | None:
+    """Reads a document of any kind; None for kinds that are not read.
+
+    Raises:
+        MediaError: as `hash_document`.
+    """
+    if not data:
+        raise MediaError("empty file")
+    if len(data) > limits.max_bytes:
+        raise MediaError(f"over {limits.max_bytes:,} bytes")
+    kind = document_kind(data)
+    if kind is None:
+        return None
+    content = Content(limits)
+    # Only the libraries of this kind are loaded.
+    import_module(f"firstseen.hashing.readers.{kind}").read(data, content)
+    return content
+
+
+def _hashes(content: Content, room: int) -> list[Hash]:
+    text = normalise(content.text)
+    sketches = sketch(text)
+    hashes: list[Hash] = []
+    if sketches is not None and sketches.distinct_grams >= MIN_GRAMS_EXACT:
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+        hashes.append(Hash(HashType.TEXT_SHA256, HashValue(digest)))
+    if sketches is not None and sketches.distinct_grams >= MIN_GRAMS_SKETCH:
+        hashes.append(Hash(HashType.SIMHASH, HashValue(sketches.simhash)))
+        hashes.extend(tlsh_hash(text))
+    seen = content.hashes[: (room - len(hashes)) // 2]
+    if sketches is not None and sketches.distinct_grams >= MIN_GRAMS_SKETCH:
+        hashes.extend(_chunks(sketches, room - len(hashes) - len(seen)))
+    return [*hashes, *seen]
+
+
+def _chunks(sketches: TextSketches, room: int) -> list[Hash]:
+    """As many chunks as there is room for, in the order of the text.
+
+    Chosen by rank, not by place: of a text within another the same ones are chosen.
+    """
+    ranks = sketches.ranks
+    kept = sorted(heapq.nsmallest(room, range(len(ranks)), key=ranks.__getitem__))
+    return [Hash(HashType.MINHASH, HashValue(sketches.minhashes[place])) for place in kept]

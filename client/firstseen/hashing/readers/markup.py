@@ -1,0 +1,105 @@
+"""The text between tags, read as a stream: no tree is built, so memory does not grow with tags."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from lxml import etree
+
+from firstseen.errors import MediaError
+
+
+def _nothing(_name: str, _attributes: dict[str, str]) -> None:
+    """What is no text does not matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """Which elements hold text. Names are without their namespace.
+
+    Attributes:
+        text: text is taken within these; empty for everywhere.
+        skipped: and not within these.
+        breaks: before and after these, a line ends.
+        on_start: called with the name and the attributes of every element, for what is no text.
+    """
+
+    text: frozenset[str] = frozenset()
+    skipped: frozenset[str] = frozenset()
+    breaks: frozenset[str] = frozenset()
+    on_start: Callable[[str, dict[str, str]], None] = _nothing
+
+
+class _Collector:
+    """What lxml calls for each tag and text."""
+
+    def __init__(self, grammar: Grammar) -> None:
+        self._grammar: Final = grammar
+        self._parts: Final[list[str]] = []
+        self._inside = 0 if grammar.text else 1
+        self._skipped = 0
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        name = _local(tag)
+        self._inside += name in self._grammar.text
+        self._skipped += name in self._grammar.skipped
+        if name in self._grammar.breaks:
+            self._parts.append("\n")
+        self._grammar.on_start(name, attributes)
+
+    def end(self, tag: str) -> None:
+        name = _local(tag)
+        self._inside -= name in self._grammar.text
+        self._skipped -= name in self._grammar.skipped
+        if name in self._grammar.breaks:
+            self._parts.append("\n")
+
+    def data(self, text: str) -> None:
+        if self._inside > 0 and self._skipped <= 0:
+            self._parts.append(text)
+
+    def close(self) -> str:
+        return "".join(self._parts)
+
+
+def xml_text(data: bytes, grammar: Grammar) -> str:
+    """The text of an XML file.
+
+    Raises:
+        MediaError: it is no well-formed XML.
+    """
+    parser = etree.XMLParser(
+        target=_Collector(grammar), resolve_entities=False, no_network=True, load_dtd=False
+    )
+    try:
+        text: str = etree.fromstring(data, parser)
+    except (etree.LxmlError, ValueError) as error:
+        raise MediaError(f"damaged document ({type(error).__name__})") from error
+    return text
+
+
+def html_text(page: str, grammar: Grammar) -> str:
+    """The text of a web page, however broken."""
+    parser = etree.HTMLParser(target=_Collector(grammar), encoding="utf-8", no_network=True)
+    try:
+        text: str = etree.fromstring(page.encode("utf-8", "replace"), parser)
+    except (etree.LxmlError, ValueError) as error:
+        raise MediaError(f"damaged document ({type(error).__name__})") from error
+    return text
+
+
+def xml_tree(data: bytes) -> etree._Element:
+    """A small XML file, such as a table of contents.
+
+    Raises:
+        MediaError: it is no well-formed XML.
+    """
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        return etree.fromstring(data, parser)
+    except (etree.LxmlError, ValueError) as error:
+        raise MediaError(f"damaged document ({type(error).__name__})") from error
+
+
+def _local(tag: str) -> str:
+    return tag.rpartition("}")[2]
