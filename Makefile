@@ -8,10 +8,10 @@ PY := $(BIN)/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow static check fix proto stubs lock bench clean
+.PHONY: help demo test test-slow static check fix proto stubs lock bench bench-compare clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## start a server, load photographs, check copies of them
 	@$(PY) -m bench.demo
@@ -43,6 +43,10 @@ stubs: $(READY) ## make the Python stubs from the contract again
 
 bench: $(READY) ## measure, and print what was measured
 	@$(PY) -m bench
+
+bench-compare: $(READY) ## time the small parts of this revision and of REF=…, in turns
+	@test -n "$(REF)" || { echo "Say with what to compare: make bench-compare REF=main" >&2; exit 2; }
+	@$(PY) -m bench.compare $(REF)
 
 lock: ## choose the newest versions and write requirements.lock
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \

@@ -1,7 +1,6 @@
 """The `python -m bench` command: measure, write a run file, print a table."""
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,19 +8,40 @@ from typing import Final
 
 from rich.console import Console
 
-from bench import freshness_bench, index_bench, load_bench, quality_bench, report, server_bench
+from bench import (
+    freshness_bench,
+    index_bench,
+    kill_bench,
+    load_bench,
+    quality_command,
+    report,
+    server_bench,
+)
+from bench.freshness_bench import Meanwhile
+from bench.generators import GeneratorError
 from bench.load_bench import BenchError
-from bench.quality_media import PROFILES
+from bench.peers import PeerError
 from bench.run_file import OWN_RUNS, Run
 from bench.running import NotStartedError
-from bench.workload import KINDS
+from bench.workload import KINDS, Workload
 
 SEED: Final = 20_26
+_FAULTS: Final = (
+    ArithmeticError,
+    BenchError,
+    GeneratorError,
+    NotStartedError,
+    OSError,
+    PeerError,
+    TimeoutError,
+    ValueError,
+)
 _Command = Callable[[argparse.Namespace], int]
 _EPILOG: Final = """\
 examples:
-  python -m bench                                   # all of them; about five minutes
-  python -m bench server --entries 1000000
+  python -m bench                                   # all of them; about fifteen minutes
+  python -m bench server --entries 100000 --workers 1
+  python -m bench freshness --load-rate 1000 --during-build
   python -m bench index --sizes 100000 1000000 --kinds uniform --out /tmp/index.json
   python -m bench quality images ~/Pictures --limit 50
   python -m bench report bench/runs/*.json          # the tables of earlier runs
@@ -35,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = options.run(options)
     except KeyboardInterrupt:
         return 130
-    except (BenchError, NotStartedError, TimeoutError, ValueError, OSError) as error:
+    except _FAULTS as error:
         Console(stderr=True).print(f"bench: {error}", style="red", markup=False)
         return 1
     return code
@@ -64,16 +84,32 @@ def _parser() -> argparse.ArgumentParser:
     load = command("load", "how fast a CSV is listed, durably", _load)
     load.add_argument("--sizes", type=_count, nargs="+", default=[100_000, 1_000_000])
     fresh = command("freshness", "how soon a change is served", _freshness)
-    fresh.add_argument("--entries", type=_count, default=100_000)
+    _add_list(fresh, 1_000_000)
     fresh.add_argument("--changes", type=_count, default=200, help="loads, and withdrawals")
+    fresh.add_argument("--load-rate", type=_count, default=0, help="hashes listed a second")
+    fresh.add_argument(
+        "--during-build", action="store_true", help="an eighth of the list is added beforehand"
+    )
     server = command("server", "what Check costs beside an empty call", _server)
-    server.add_argument("--entries", type=_count, default=100_000)
-    server.add_argument("--calls", type=_count, default=3_000, help="of each kind")
-    server.add_argument("--kind", choices=KINDS, default="balanced", help="of hashes")
+    _add_list(server, 1_000_000)
+    server.add_argument("--block", type=_seconds, default=0.75, help="seconds of load at a time")
+    server.add_argument(
+        "--loads",
+        type=float,
+        nargs="*",
+        default=server_bench.LOADS,
+        metavar="SHARE",
+        help="fixed rates, as shares of what the empty server can do",
+    )
     index = command("index", "how fast each index searches", _index)
     index.add_argument("--sizes", type=_count, nargs="+", default=[10_000, 100_000, 1_000_000])
-    index.add_argument("--kinds", choices=KINDS, nargs="+", default=list(KINDS))
-    _add_quality(command("quality", "how many edited copies are found, of any folder", _quality))
+    index.add_argument("--kinds", choices=KINDS, nargs="+", default=["real", "uniform"])
+    kill = command("kill", "what the SDK sees of workers that are killed", _kill)
+    _add_list(kill, 100_000)
+    kill.add_argument("--kills", type=_count, default=5)
+    kill.add_argument("--every", type=_seconds, default=3.0, help="seconds from one to the next")
+    quality = command("quality", "how many edited copies are found, of any folder", _quality)
+    quality_command.add_options(quality)
     shown = commands.add_parser("report", help="print the tables of run files")
     shown.add_argument("files", type=Path, nargs="*", metavar="FILE")
     shown.add_argument("--fill", type=Path, help="write the tables into a document instead")
@@ -82,23 +118,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_quality(quality: argparse.ArgumentParser) -> None:
-    quality.add_argument("media", choices=quality_bench.KINDS)
-    quality.add_argument(
-        "folder",
-        type=Path,
-        nargs="?",
-        default=quality_bench.PHOTOS,
-        metavar="FOLDER",
-        help="what to edit (default: the photographs of the tests; videos are made of them)",
-    )
-    quality.add_argument(
-        "--distractors", type=Path, metavar="FOLDER", help="unrelated files, listed too"
-    )
-    quality.add_argument("--unrelated", type=int, default=10_000, help="hashes, listed too")
-    quality.add_argument("--profiles", nargs="+", choices=PROFILES, default=list(PROFILES))
-    quality.add_argument("--limit", type=_count, help="no more originals than these")
-    quality.add_argument("--jobs", type=_count, default=os.cpu_count(), help="processes that hash")
+def _add_list(parser: argparse.ArgumentParser, entry_count: int) -> None:
+    """Options of every benchmark that runs a server over a list."""
+    parser.add_argument("--entries", type=_count, default=entry_count)
+    parser.add_argument("--kind", choices=KINDS, default="real", help="of hashes")
+    parser.add_argument("--workers", type=_count, default=0, help="default: one of each core")
 
 
 def _count(text: str) -> int:
@@ -108,17 +132,34 @@ def _count(text: str) -> int:
     return number
 
 
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < 3_600:
+        raise ValueError(text)
+    return seconds
+
+
 def _load(options: argparse.Namespace) -> int:
     return _finish(load_bench.run(options.sizes, options.seed), options.out)
 
 
 def _freshness(options: argparse.Namespace) -> int:
-    run = freshness_bench.run(options.entries, options.changes, options.seed)
+    meanwhile = Meanwhile(options.load_rate, options.during_build)
+    run = freshness_bench.run(_work(options), options.changes, meanwhile, options.workers)
     return _finish(run, options.out)
 
 
+def _kill(options: argparse.Namespace) -> int:
+    run = kill_bench.run(_work(options), options.kills, options.every, options.workers)
+    return _finish(run, options.out)
+
+
+def _work(options: argparse.Namespace) -> Workload:
+    return Workload(options.entries, options.kind, seed=options.seed)
+
+
 def _server(options: argparse.Namespace) -> int:
-    run = server_bench.run(options.entries, options.calls, options.seed, options.kind)
+    run = server_bench.run(_work(options), options.block, options.workers, options.loads)
     return _finish(run, options.out)
 
 
@@ -127,16 +168,7 @@ def _index(options: argparse.Namespace) -> int:
 
 
 def _quality(options: argparse.Namespace) -> int:
-    what = quality_bench.Options(
-        options.folder,
-        options.distractors,
-        options.unrelated,
-        tuple(options.profiles),
-        options.limit,
-        options.jobs,
-        options.seed,
-    )
-    return _finish(quality_bench.run(options.media, what), options.out)
+    return _finish(quality_command.run(options), options.out)
 
 
 def _all(_: argparse.Namespace) -> int:

@@ -1,101 +1,207 @@
 """How long after a commit the server answers by it, end to end over gRPC.
 
 A change is committed and from that moment `Check` is called without pause until the verdict
-is the new one. The moments of the commits are spread over the server's polling.
+is the new one on every one of some connections, which the kernel gives to the server's workers. The
+moments of the commits are spread over the server's polling.
+
+Meanwhile hashes may be listed at some rate, and an eighth of the list at once beforehand, which
+makes the server join or build parts of its index. What that does to other people's checks is
+measured, too.
 """
 
 import random
 import tempfile
+import threading
 import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final, Self
 
+import grpc
 import numpy as np
 
-from bench import workload
+from bench.generators import Generators, Load, generators
+from bench.load_client import CHANNELS, Job, Stub, write_requests
 from bench.run_file import Row, Run, percentiles
 from bench.running import running_server
+from bench.stores import make_store, new_items, with_workers, worker_count
+from bench.workload import Values, Workload, hashes
 from engine.clock import SystemClock
-from engine.entries import ItemId, NewItem
-from engine.hashes import Hash, HashType, HashValue, Item, MediaType
-from engine.lmdb_store import LmdbWriter, create_store
-from engine.policy import BankPolicy
-from firstseen import Client, Plaintext, Verdict
-from firstseen import Hash as SentHash
-from firstseen import HashType as SentType
-from firstseen import HashValue as SentValue
-from firstseen import Item as SentItem
-from firstseen import MediaType as SentMedia
+from engine.entries import ItemId
+from engine.hashes import HashType, HashValue
+from engine.lmdb_store import LmdbWriter
+from firstseen.v1 import match_pb2, types_pb2
 
-LIMIT_S = 60.0
-_PHASE_S = 0.1  # longer than the server's polling interval
-
-
-def new_items(values: workload.Values) -> list[NewItem]:
-    """Pictures to list, one for each value."""
-    return [
-        NewItem(Item(MediaType.IMAGE, (Hash(HashType.PDQ, HashValue(value.tobytes()), 100),)))
-        for value in values
-    ]
+LIMIT_S: Final = 60.0
+_PHASE_S: Final = 0.1  # longer than the server's polling interval
+_LOAD_EVERY_S: Final = 0.1
+_BULK: Final = 10_000  # hashes of one commit when as many as possible are listed
+_GROWTH: Final = 8  # a part this much smaller than the next is joined with it (engine/layer.py)
+_QUERY_S: Final = 3.0
+_SETTLE_S: Final = 4.0  # after the bulk, for what the server builds of it
 
 
-def sent_item(value: workload.Values) -> SentItem:
-    """A picture as the app sends it."""
-    return SentItem(SentMedia.IMAGE, (SentHash(SentType.PDQ, SentValue(value.tobytes()), 100),))
+class _Background:
+    """Lists new hashes in a thread until it is told to end; shares the writer."""
+
+    def __init__(self, writer: LmdbWriter, lock: threading.Lock, seed: int) -> None:
+        self._writer = writer
+        self._lock = lock
+        self._bank_id = writer.banks()[0].bank_id
+        self._chance = np.random.default_rng(seed + 11)
+        self._end = threading.Event()
+        self.bulk_done = threading.Event()
+        self.listed = 0
+
+    @contextmanager
+    def running(self, bulk: int, rate_per_s: int) -> Iterator[Self]:
+        """Lists `bulk` hashes at once and then so many a second, for the block."""
+        with ThreadPoolExecutor(1) as pool:
+            work = pool.submit(self._run, bulk, rate_per_s)
+            try:
+                yield self
+            finally:
+                self._end.set()
+                work.result()
+
+    def _run(self, bulk: int, rate_per_s: int) -> None:
+        for start in range(0, bulk, _BULK):
+            self._list(min(_BULK, bulk - start))
+        self.bulk_done.set()
+        start_s, listed = time.monotonic(), 0
+        while not self._end.wait(_LOAD_EVERY_S):
+            due = round((time.monotonic() - start_s) * rate_per_s) - listed
+            if due > 0:
+                self._list(due)
+                listed += due
+
+    def _list(self, count: int) -> None:
+        fresh = new_items(self._chance.integers(0, 256, (count, 32), np.uint8))
+        with self._lock:
+            self._writer.load(self._bank_id, fresh)
+        self.listed += count
 
 
-def make_store(path: Path, values: workload.Values) -> None:
-    """A store with one bank that lists `values`."""
-    create_store(path)
-    with LmdbWriter(path, SystemClock()) as writer:
-        bank = writer.put_bank("REMOVED", BankPolicy())
-        for start in range(0, len(values), 10_000):
-            writer.load(bank.bank_id, new_items(values[start : start + 10_000]))
+@dataclass(frozen=True, slots=True)
+class Meanwhile:
+    """What else happens while changes are timed.
+
+    Attributes:
+        load_rate_per_s: hashes listed in a second.
+        during_build: whether an eighth of the list is added first.
+    """
+
+    load_rate_per_s: int = 0
+    during_build: bool = False
 
 
-def run(entry_count: int, changes: int, seed: int) -> Run:
+def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), workers: int = 0) -> Run:
     """Lists and withdraws one picture at a time.
 
     Args:
-        entry_count: hashes listed beforehand.
+        work: what is listed beforehand.
         changes: how many loads, and as many withdrawals.
-        seed: of the hashes and of the moments.
+        meanwhile: what else happens.
+        workers: of the server; 0 for one of each core.
 
     Raises:
         TimeoutError: a change was not served within a minute.
     """
-    values = workload.hashes(entry_count + changes, seed)
-    chance = random.Random(seed)  # noqa: S311
-    waits_ms: dict[Verdict, list[float]] = {Verdict.KNOWN: [], Verdict.NOVEL: []}
-    with tempfile.TemporaryDirectory(prefix="firstseen-freshness-") as name:
-        store = Path(name) / "store"
-        make_store(store, values[:entry_count])
-        with (
-            running_server(store) as server,
-            Client(server.match, Plaintext()) as client,
-            LmdbWriter(store, SystemClock()) as writer,
-        ):
-            bank_id = writer.banks()[0].bank_id
-            for value in values[entry_count:]:
-                item = sent_item(value)
-                time.sleep(chance.random() * _PHASE_S)
-                writer.load(bank_id, new_items(value[np.newaxis]))
-                waits_ms[Verdict.KNOWN].append(_wait_ms(client, item, Verdict.KNOWN))
-                (item_id,) = writer.find(HashType.PDQ, HashValue(value.tobytes()))
-                time.sleep(chance.random() * _PHASE_S)
-                writer.withdraw([ItemId(item_id)])
-                waits_ms[Verdict.NOVEL].append(_wait_ms(client, item, Verdict.NOVEL))
-    names = {Verdict.KNOWN: "load to KNOWN", Verdict.NOVEL: "withdraw to NOVEL"}
-    rows: list[Row] = [
-        {"what": names[verdict], **percentiles(np.array(found), "ms")}
-        for verdict, found in waits_ms.items()
-    ]
-    settings = {"entry_count": entry_count, "changes": changes, "seed": seed}
+    workers = workers or worker_count()
+    listed = work.listed()
+    extra = hashes(changes, work.seed + 3, work.kind if work.kind != "crops" else "real")
+    bulk = work.size // _GROWTH + 1 if meanwhile.during_build else 0
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="firstseen-freshness-") as name, ExitStack() as stack:
+        store, asked = Path(name) / "store", Path(name) / "asked.requests"
+        make_store(store, listed)
+        queries = work.queries(1_000, listed)
+        write_requests(asked, [_request(value) for value in queries])
+        server = stack.enter_context(running_server(store, with_workers(workers)))
+        loaders = stack.enter_context(generators(1))
+        writer = stack.enter_context(LmdbWriter(store, SystemClock()))
+        lock = threading.Lock()
+        job = Job(server.match, str(asked), "closed", _QUERY_S)
+        rows.append({"what": "checks, quiet", **loaders.run(job).latencies.row()})
+        if meanwhile.load_rate_per_s or bulk:
+            background = _Background(writer, lock, work.seed)
+            with background.running(bulk, meanwhile.load_rate_per_s):
+                loads = _queried(loaders, job, background)
+            rows.append({"what": "checks, meanwhile", **Load.joined(loads).latencies.row()})
+        background = _Background(writer, lock, work.seed + 1)
+        with background.running(bulk, meanwhile.load_rate_per_s):
+            rows = _changed(server.match, writer, lock, extra, work.seed) + rows
+    settings = {
+        "entry_count": work.size,
+        "kind": work.kind,
+        "changes": changes,
+        "load_rate": meanwhile.load_rate_per_s,
+        "during_build": meanwhile.during_build,
+        "workers": workers,
+        "seed": work.seed,
+    }
     return Run("freshness", settings, rows)
 
 
-def _wait_ms(client: Client, item: SentItem, verdict: Verdict) -> float:
-    start_s = time.perf_counter()
-    while client.check(item).verdict is not verdict:
-        if time.perf_counter() - start_s > LIMIT_S:
-            raise TimeoutError(f"not {verdict.name} within {LIMIT_S:.0f} s")
-    return (time.perf_counter() - start_s) * 1000
+def _queried(loaders: Generators, job: Job, background: _Background) -> list[Load]:
+    """Checks of others while the list grows, and for as long afterwards as it is built."""
+    loads, end_s = [], time.monotonic() + _QUERY_S
+    while time.monotonic() < end_s:
+        loads.append(loaders.run(replace(job, seconds=1.0)))
+        if not background.bulk_done.is_set():
+            end_s = time.monotonic() + _SETTLE_S
+    return loads
+
+
+def _changed(
+    address: str, writer: LmdbWriter, lock: threading.Lock, values: Values, seed: int
+) -> list[Row]:
+    """Lists and withdraws values one by one; how long each change took to be served."""
+    chance = random.Random(seed)  # noqa: S311
+    bank_id = writer.banks()[0].bank_id
+    loads_ms, withdrawals_ms = [], []
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    with ExitStack() as stack:
+        stubs = [
+            Stub(stack.enter_context(grpc.insecure_channel(address, options)))
+            for _ in range(CHANNELS)
+        ]
+        for value in values:
+            request = _request(value)
+            time.sleep(chance.random() * _PHASE_S)
+            with lock:
+                writer.load(bank_id, new_items(value[np.newaxis]))
+                committed_s = time.perf_counter()
+            loads_ms.append(_wait_ms(stubs, request, types_pb2.VERDICT_KNOWN, committed_s))
+            time.sleep(chance.random() * _PHASE_S)
+            with lock:
+                (item_id,) = writer.find(HashType.PDQ, HashValue(value.tobytes()))
+                writer.withdraw([ItemId(item_id)])
+                committed_s = time.perf_counter()
+            withdrawals_ms.append(_wait_ms(stubs, request, types_pb2.VERDICT_NOVEL, committed_s))
+    return [
+        {"what": "load to KNOWN", **percentiles(np.array(loads_ms), "ms")},
+        {"what": "withdraw to NOVEL", **percentiles(np.array(withdrawals_ms), "ms")},
+    ]
+
+
+def _request(value: Values) -> match_pb2.CheckRequest:
+    hash_ = types_pb2.Hash(type=types_pb2.HASH_TYPE_PDQ, value=value.tobytes(), quality=100)
+    item = types_pb2.Item(media_type=types_pb2.MEDIA_TYPE_IMAGE, hashes=[hash_])
+    return match_pb2.CheckRequest(item=item)
+
+
+def _wait_ms(
+    stubs: Sequence[Stub],
+    request: match_pb2.CheckRequest,
+    verdict: types_pb2.Verdict,
+    committed_s: float,
+) -> float:
+    for stub in stubs:
+        while stub.Check(request, timeout=LIMIT_S).verdict != verdict:
+            if time.perf_counter() - committed_s > LIMIT_S:
+                raise TimeoutError(f"not served within {LIMIT_S:.0f} s")
+    return (time.perf_counter() - committed_s) * 1000

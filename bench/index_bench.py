@@ -1,115 +1,136 @@
-"""How fast each index finds everything within 31 bits: ours beside those of FAISS.
+"""How fast each index finds everything within 31 bits: ours beside those of others.
 
-One thread, one query at a time as a server asks, and in batches; the indexes take turns in one
-run. Every index is exact, and has to find what the others find.
+One query at a time as a server asks, in batches, and from two threads at once; the indexes take
+turns in one run. The scan says what there is to find: an exact index has to find just
+that, of an approximate one the share it finds is measured.
 """
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
+from rich.console import Console
 
-from bench import workload
+from bench.peers import FIELD, FLAT, MULTI_HASH, Peer, PeerError, RunningPeer, running
 from bench.run_file import Row, Run, percentiles
-from engine.faiss_index import FaissFlatIndex, FaissMultiHashIndex
-from engine.index import Index
-from engine.mih_index import MihIndex
+from bench.workload import Workload
 
-MAX_DISTANCE_BITS: Final = 31
-BATCH: Final = 64
 ROUNDS: Final = 10
 # What a round may take of one index, so that the slow ones do not starve the run.
 ROUND_S: Final = 0.4
-
-CANDIDATES: Final[dict[str, type[Index]]] = {
-    "multi-index hashing (ours)": MihIndex,
-    "FAISS IndexBinaryFlat": FaissFlatIndex,
-    "FAISS IndexBinaryMultiHash(256, 16, 16), nflip 1": FaissMultiHashIndex,
-}
+QUERIES: Final = 4_000
+JUDGED: Final = 400  # queries of which every answer is compared with the scan's
+JUDGED_MOST: Final = 64  # of a list so long that a scan takes a hundredth of a second
+THREADS: Final = (1, 2)
+_LONG_LIST: Final = 5_000_000
 
 
 @dataclass
-class _Racer:
-    """One index in a run, and how long its queries took."""
+class _Lane:
+    """One index in a race, and how it does."""
 
-    name: str
-    index: Index
-    build_s: float
-    times_us: list[float]
-    batch_us: list[float]
-    found: int = 0
-    asked: int = 0
+    running: RunningPeer
+    row: Row
+    times_us: list[float] = field(default_factory=list)
+    batch_us: list[float] = field(default_factory=list)
 
-    def round(self, queries: workload.Values) -> None:
-        """Asks one by one, then in batches, for a while."""
-        end_s = time.perf_counter() + ROUND_S
-        for query in queries[:, np.newaxis]:
-            start_ns = time.perf_counter_ns()
-            self.index.search(query, MAX_DISTANCE_BITS)
-            self.times_us.append((time.perf_counter_ns() - start_ns) / 1000)
-            if time.perf_counter() > end_s:
-                break
-        start_ns = time.perf_counter_ns()
-        self.index.search(queries[:BATCH], MAX_DISTANCE_BITS)
-        self.batch_us.append((time.perf_counter_ns() - start_ns) / 1000 / BATCH)
+    def round(self, first: int) -> None:
+        answer = self.running.ask("round", ROUND_S, first)
+        self.times_us += answer["times_us"]
+        self.batch_us.append(answer["batch_us"])
 
 
-def _built(name: str, make: Callable[[workload.Values], Index], listed: workload.Values) -> _Racer:
-    start_s = time.perf_counter()
-    index = make(listed)
-    return _Racer(name, index, time.perf_counter() - start_s, [], [])
-
-
-def run(sizes: list[int], kinds: list[str], seed: int) -> Run:
+def run(
+    sizes: Sequence[int], kinds: Sequence[str], seed: int, field_: Sequence[Peer] = FIELD
+) -> Run:
     """Races the indexes on lists of each size and kind.
 
     Args:
         sizes: hashes in each list.
         kinds: of list, see `workload.hashes`.
         seed: of lists and queries.
+        field_: who races; the scan among them.
 
     Raises:
-        ArithmeticError: an index found something else than the others.
+        ArithmeticError: an exact index found something else than the scan.
+        PeerError: one that had started ended in the middle.
     """
     rows: list[Row] = []
-    for kind in kinds:
-        for size in sizes:
-            listed = workload.hashes(size, seed, kind)
-            asked = workload.queries(listed, 2_000, seed)
-            racers = [_built(name, of.build, listed) for name, of in CANDIDATES.items()]
-            _check_agree(racers, asked[:20])
-            for number in range(ROUNDS):
-                part = np.roll(asked, -number * 200, axis=0)
-                for racer in racers:
-                    racer.round(part)
-            flat = np.median(racers[1].times_us)
-            rows += [_row(racer, kind, size, float(flat)) for racer in racers]
-    return Run("index", {"sizes": sizes, "kinds": kinds, "seed": seed}, rows)
+    with ExitStack() as stack:
+        started: list[RunningPeer] = []
+        absent: dict[str, str] = {}
+        for peer in field_:
+            try:
+                started.append(stack.enter_context(running(peer)))
+            except PeerError as error:
+                if not peer.packages:
+                    raise
+                absent[peer.name] = str(error)
+                Console(stderr=True).print(f"bench: {peer.name}: {error}", markup=False)
+        for kind in kinds:
+            for size in sizes:
+                found = _race(Workload(size, kind, seed=seed), started)
+                missing = {"kind": kind, "size": size}
+                for name, reason in absent.items():
+                    found[name] = {"index": name, **missing, "missing": reason}
+                rows += [found[peer.name] for peer in field_]
+    return Run("index", {"sizes": list(sizes), "kinds": list(kinds), "seed": seed}, rows)
 
 
-def _check_agree(racers: list[_Racer], queries: workload.Values) -> None:
-    def pairs(racer: _Racer) -> set[tuple[int, int]]:
-        hits = racer.index.search(queries, MAX_DISTANCE_BITS)
-        return set(zip(hits.queries.tolist(), hits.rows.tolist(), strict=True))
+def _race(work: Workload, started: Sequence[RunningPeer]) -> dict[str, Row]:
+    """The row of each index that was started."""
+    rows: dict[str, Row] = {}
+    listed = work.listed()
+    with tempfile.TemporaryDirectory(prefix="firstseen-index-") as name:
+        asked = Path(name) / "queries.npy"
+        # A large list is kept for the next run, a small one is made again.
+        file = work.file() if work.is_kept else work.file(Path(name))
+        np.save(asked, work.queries(QUERIES, listed))
+        lanes = []
+        for peer in started:
+            row: Row = {"index": peer.peer.name, "kind": work.kind, "size": work.size}
+            rows[peer.peer.name] = row
+            if peer.peer.max_size and work.size > peer.peer.max_size:
+                row["missing"] = f"not run beyond {peer.peer.max_size:,}"
+                continue
+            built = peer.ask("build", file)
+            row |= {"build_s": built["build_s"], "bytes_per_hash": built["bytes"] / work.size}
+            peer.ask("ask", asked)
+            lanes.append(_Lane(peer, row))
+    _judge(lanes, JUDGED_MOST if work.size > _LONG_LIST else JUDGED)
+    for number in range(ROUNDS):
+        for lane in lanes:
+            lane.round(number * QUERIES // ROUNDS)
+    for count in THREADS:
+        for lane in lanes:
+            lane.row[f"per_s_{count}"] = lane.running.ask("threads", count, 2 * ROUND_S)["per_s"]
+    for lane in lanes:
+        lane.row |= {
+            "single": percentiles(np.array(lane.times_us), "us"),
+            "batch_us": float(np.median(lane.batch_us)),
+        }
+    p50s = {name: row["single"]["p50_us"] for name, row in rows.items() if "single" in row}
+    for lane in lanes:
+        name = lane.running.peer.name
+        lane.row["speedup"] = min(p50s[FLAT], p50s.get(MULTI_HASH, p50s[FLAT])) / p50s[name]
+    return rows
 
-    want = pairs(racers[1])
-    for racer in racers:
-        if pairs(racer) != want:
-            raise ArithmeticError(f"{racer.name}: finds something else than a scan")
 
-
-def _row(racer: _Racer, kind: str, size: int, flat_us: float) -> Row:
-    single: npt.NDArray[np.float64] = np.array(racer.times_us)
-    found = percentiles(single, "us")
-    return {
-        "index": racer.name,
-        "kind": kind,
-        "size": size,
-        "single": found,
-        "batch_us": float(np.median(racer.batch_us)),
-        "build_s": racer.build_s,
-        "speedup": flat_us / found["p50_us"],
+def _judge(lanes: Sequence[_Lane], count: int) -> None:
+    """Compares what each finds with what the scan finds."""
+    answers = {
+        lane.running.peer.name: [set(rows) for rows in lane.running.ask("found", count)["found"]]
+        for lane in lanes
     }
+    want = answers[FLAT]
+    there = sum(map(len, want))
+    for lane in lanes:
+        peer, found = lane.running.peer, answers[lane.running.peer.name]
+        if peer.exact and found != want:
+            raise ArithmeticError(f"{peer.name}: finds something else than a scan")
+        kept = sum(len(own & wanted) for own, wanted in zip(found, want, strict=True))
+        lane.row["recall"] = kept / there if there else 1.0

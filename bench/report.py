@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from bench import quality_report
+from bench.peers import FLAT, MULTI_HASH, OURS
 from bench.run_file import RUNS, Row, Run
 
 _PLACE: Final = re.compile(r"(<!-- run: ([\w.-]+) -->).*?(<!-- end -->)", re.DOTALL)
@@ -34,12 +35,14 @@ def filled(text: str) -> str:
 
 def _summary() -> str:
     """What was measured, in five lines, beside what people use today."""
-    million = [
-        row
-        for row in Run.read(RUNS / "index.json").rows
-        if (row["size"], row["kind"]) == (1_000_000, "balanced")
-    ]
-    ours, flat, multi = (f"{row['single']['p50_us']:,.0f} µs" for row in million)
+    index = Run.read(RUNS / "index.json").rows
+    kind = "real" if any(row["kind"] == "real" for row in index) else "balanced"
+    million = {
+        row["index"]: f"{row['single']['p50_us']:,.0f} µs"
+        for row in index
+        if (row["size"], row["kind"]) == (1_000_000, kind) and "single" in row
+    }
+    ours, flat, multi = (million[name] for name in (OURS, FLAT, MULTI_HASH))
     checks = [row for row in Run.read(RUNS / "server.json").rows if "check" in row]
     fresh = {row["what"]: row for row in Run.read(RUNS / "freshness.json").rows}
     load = max(Run.read(RUNS / "load.json").rows, key=lambda row: (row["lines"], row["what"]))
@@ -62,6 +65,8 @@ def _summary() -> str:
 
 
 def _plain(value: Any) -> str:  # noqa: ANN401
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, list):
@@ -101,21 +106,27 @@ def _freshness(rows: list[Row]) -> str:
             f"{peers[row['what']]:.0f} s",
         ]
         for row in rows
+        if "p50_ms" in row
     ]
-    return _markdown(["from commit to answer", "p50", "p99", "max", "changes", "HMA"], lines)
+    made = _markdown(["from commit to answer", "p50", "p99", "max", "changes", "HMA"], lines)
+    checks = [row for row in rows if "p50_us" in row]
+    others = [
+        [
+            row["what"],
+            *(f"{row[f'{p}_us']:,.0f} µs" for p in ("p50", "p99")),
+            *(f"{row[f'{p}_us'] / checks[0][f'{p}_us']:.2f} ×" for p in ("p50", "p99")),
+        ]
+        for row in checks
+    ]
+    head = ["others' checks", "p50", "p99", "against quiet p50", "p99"]
+    return "\n\n".join([made, *([_markdown(head, others)] if others else [])])
 
 
 def _server(rows: list[Row]) -> str:
     latencies = [
-        [
-            row["what"],
-            *(f"{row['check'][f'{p}_us']:,.0f} µs" for p in ("p50", "p99")),
-            *(f"{row['empty'][f'{p}_us']:,.0f} µs" for p in ("p50", "p99")),
-            f"**{row['p50_ratio']:.2f} ×**",
-            f"{row['p99_ratio']:.2f} ×",
-        ]
+        [row["what"], *_check_cells(row)]
         for row in rows
-        if "check" in row
+        if "check" in row and "rate_per_s" not in row
     ]
     rates = [
         [
@@ -123,39 +134,121 @@ def _server(rows: list[Row]) -> str:
             f"{row['items_per_s']:,.0f}",
             f"{row['empty_per_s']:,.0f}",
             f"{row['rate_ratio']:.2f} ×",
+            *_loaded_cells(row),
         ]
         for row in rows
         if "items_per_s" in row
     ]
-    head = ["`Check` of", "p50", "p99", "empty call p50", "p99", "ratio p50", "p99"]
-    return "\n\n".join(
-        [
-            _markdown(head, latencies),
-            _markdown(["items a second", "ours", "empty calls", "ratio"], rates),
-        ]
-    )
+    fixed = [
+        [f"{row['rate_per_s']:,.0f}/s", *_check_cells(row), _errors(row["check"])]
+        for row in rows
+        if "rate_per_s" in row
+    ]
+    columns = ["p50", "p99", "empty call p50", "p99", "ratio p50", "p99"]
+    rate_head = ["items a second", "ours", "empty calls", "ratio"]
+    rate_head += ["p50", "empty call p50", "hashes a second", "and core of the server"]
+    tables = [
+        _markdown(["`Check` of", *columns], latencies),
+        _markdown(*_without_empty(rate_head, rates)),
+    ]
+    if fixed:
+        tables.append(_markdown([f"{rows[0]['what']}, arriving at", *columns, "failed"], fixed))
+    return "\n\n".join(tables)
+
+
+def _check_cells(row: Row) -> list[str]:
+    return [
+        *(f"{row['check'][f'{p}_us']:,.0f} µs" for p in ("p50", "p99")),
+        *(f"{row['empty'][f'{p}_us']:,.0f} µs" for p in ("p50", "p99")),
+        f"**{row['p50_ratio']:.2f} ×**",
+        f"{row['p99_ratio']:.2f} ×",
+    ]
+
+
+def _loaded_cells(row: Row) -> list[str]:
+    """What newer runs know of a throughput: waits, and hashes by the server's processor time."""
+    if "loaded" not in row:
+        return [""] * 4
+    return [
+        f"{row['loaded']['p50_us']:,.0f} µs",
+        f"{row['loaded_empty']['p50_us']:,.0f} µs",
+        _number(row["hashes_per_s"]),
+        _number(row["loaded"].get("hashes_per_core_s")),
+    ]
+
+
+def _errors(load: Row) -> str:
+    return f"{sum(load['errors'].values()):,}"
 
 
 def _index(rows: list[Row]) -> str:
     lines = [
+        [f"{row['size']:,} {row['kind']}", row["index"], *_index_cells(row)]
+        for row in rows
+        if "missing" not in row
+    ]
+    head = ["list", "index", "p50", "p99", "in batches of 64", "1 thread", "2 threads", "build"]
+    head += ["bytes a hash", "recall", "against FAISS' best"]
+    made = _markdown(*_without_empty(head, lines))
+    missing = [
+        f"- {row['size']:,} {row['kind']}, {row['index']}: {row['missing']}"
+        for row in rows
+        if "missing" in row
+    ]
+    return "\n\n".join([made, *(["Not measured:", "\n".join(missing)] if missing else [])])
+
+
+def _index_cells(row: Row) -> list[str]:
+    return [
+        f"{row['single']['p50_us']:,.1f} µs",
+        f"{row['single']['p99_us']:,.1f} µs",
+        f"{row['batch_us']:,.1f} µs",
+        *(_number(row.get(f"per_s_{threads}"), "/s") for threads in (1, 2)),
+        f"{row['build_s']:.1f} s",
+        _number(row.get("bytes_per_hash")),
+        f"{row['recall']:.1%}" if "recall" in row else "",
+        f"**{row['speedup']:.1f} ×**",
+    ]
+
+
+def _number(value: float | None, unit: str = "") -> str:
+    return "" if value is None else f"{value:,.0f}{unit}"
+
+
+def _without_empty(
+    head: Sequence[str], lines: Sequence[Sequence[str]]
+) -> tuple[list[str], list[list[str]]]:
+    """A table without the columns in which no line says anything: older runs have fewer."""
+    kept = [n for n in range(len(head)) if any(line[n] for line in lines)]
+    return [head[n] for n in kept], [[line[n] for n in kept] for line in lines]
+
+
+def _kill(rows: list[Row]) -> str:
+    lines = [
         [
-            f"{row['size']:,} {row['kind']}",
-            row["index"],
-            f"{row['single']['p50_us']:,.1f} µs",
-            f"{row['single']['p99_us']:,.1f} µs",
-            f"{row['batch_us']:,.1f} µs",
-            f"{row['build_s']:.1f} s",
-            f"**{row['speedup']:.1f} ×**",
+            row["what"],
+            f"{row['calls']:,}",
+            *(
+                [
+                    f"{row['retried']:,} ({row['retried'] / row['calls']:.2%})",
+                    f"{row['failed']:,}",
+                    f"{row['wrong']:,}",
+                    *(f"{row['latency'][f'{p}_ms']:,.1f} ms" for p in ("p50", "p99", "max")),
+                ]
+                if row["calls"]
+                else [""] * 6
+            ),
         ]
         for row in rows
     ]
-    head = ["list", "index", "p50", "p99", "in batches of 64", "build", "against a scan"]
+    head = ["", "calls", "tried again", "failed", "wrong", "p50", "p99", "max"]
     return _markdown(head, lines)
 
 
 _TABLES: Final[dict[str, Callable[[list[Row]], str]]] = {
     "load": _load,
     "freshness": _freshness,
+    "kill": _kill,
     "server": _server,
     "index": _index,
     "quality images": quality_report.table,

@@ -22,7 +22,7 @@ FORMAT: Final = 1
 RUNS: Final = ROOT / "bench" / "runs"  # those that the documents rest on
 OWN_RUNS: Final = ROOT / ".benchmarks"  # everyone's own, not committed
 _PACKAGES: Final = ("numpy", "faiss-cpu", "lmdb", "grpcio", "numba", "protobuf", "pdqhash")
-_PERCENTILES: Final = (50.0, 90.0, 99.0, 99.9)
+PERCENTILES: Final = (50.0, 90.0, 99.0, 99.9)
 
 Row = dict[str, Any]
 
@@ -115,6 +115,6 @@ def percentiles(durations: npt.NDArray[np.float64], unit: str) -> Row:
         durations: shape (n,), in `unit`.
         unit: such as `us`.
     """
-    found = np.percentile(durations, _PERCENTILES)
-    named = {f"p{p:g}_{unit}": float(v) for p, v in zip(_PERCENTILES, found, strict=True)}
+    found = np.percentile(durations, PERCENTILES)
+    named = {f"p{p:g}_{unit}": float(v) for p, v in zip(PERCENTILES, found, strict=True)}
     return named | {f"max_{unit}": float(durations.max()), "count": len(durations)}

@@ -1,7 +1,7 @@
-"""The small parts by themselves: `pytest bench --benchmark-enable`.
+"""The small parts by themselves: `pytest bench`.
 
-Times with their spread, to be compared between revisions on one machine; what the whole
-costs is measured by `python -m bench`.
+Times with their spread, to be compared between revisions on one machine (`make bench-compare`);
+what the whole costs is measured by `python -m bench`.
 """
 
 from pathlib import Path
@@ -11,9 +11,9 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench import workload
-from bench.freshness_bench import make_store, new_items
 from bench.running import ROOT
 from bench.server_bench import cases
+from bench.stores import make_store, new_items
 from engine.faiss_index import FaissFlatIndex
 from engine.index import Index
 from engine.lmdb_store import LmdbReader, LmdbWriter
@@ -29,7 +29,7 @@ ENTRIES = 100_000
 
 @pytest.fixture(scope="module")
 def listed() -> workload.Values:
-    return workload.hashes(ENTRIES, SEED)
+    return workload.hashes(ENTRIES, SEED, "real")
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from bench import workload
-from bench.freshness_bench import new_items, sent_item
+from bench.stores import new_items, sent_item
 from bench.running import environment, running_server
 from engine.clock import SystemClock
 from engine.entries import Checkpoint
