@@ -11,30 +11,32 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 from rich.progress import track
 
-from bench import workload
+from bench import quality_peer, workload
 from bench.image_edits import NOT_IN_MEAN
+from bench.peers import PeerError
+from bench.quality_hashing import EDITS, HASHERS
 from bench.quality_match import (
-    MIN_QUALITY,
+    DocumentRule,
     PictureRule,
     PlainRule,
     Rule,
+    TlshRule,
     VideohashRule,
     VideoRule,
     VpdqRule,
 )
 from bench.quality_media import (
-    EDITS,
-    HASHERS,
     OURS,
     PLAIN,
     PROFILES,
+    THREATEXCHANGE,
     Copy,
     Original,
     Task,
@@ -49,7 +51,11 @@ from firstseen.items import Hash, HashType, HashValue, Item, MediaType
 KINDS: Final = tuple(HASHERS)
 PHOTOS: Final = ROOT / "tests" / "data" / "photos"  # ships with the project
 
-_MEDIA_TYPES: Final = {"images": MediaType.IMAGE, "videos": MediaType.VIDEO}
+_UNRELATED: Final = {
+    "images": (MediaType.IMAGE, HashType.PDQ),
+    "videos": (MediaType.VIDEO, HashType.PDQ),
+    "documents": (MediaType.DOCUMENT, HashType.MINHASH),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,7 @@ class Options:
         limit: no more originals than these.
         jobs: processes that hash.
         seed: of edits and hashes.
+        with_peer: compare python-threatexchange too.
     """
 
     folder: Path
@@ -73,6 +80,7 @@ class Options:
     limit: int | None = None
     jobs: int = os.cpu_count() or 1
     seed: int = 20_26
+    with_peer: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,7 @@ class Configuration:
 
     Attributes:
         name: unique.
-        hasher: who hashes what is asked, `OURS` or `PLAIN`.
+        hasher: who hashes what is asked: `OURS`, `PLAIN`, `THREATEXCHANGE`.
         rule: what decides.
         has_near: what is near is counted too, under a name of its own.
     """
@@ -102,17 +110,31 @@ def run(kind: str, options: Options) -> Run:
     Raises:
         ValueError: the folder holds none of that kind.
     """
+    peer = _peer(kind) if options.with_peer else "left out"
+    options = replace(options, with_peer=peer == "measured")
     originals = _hashed(kind, options)
     listed = originals + _distractors(kind, options)
     found = _found(kind, options, originals, listed)
     settings = {
-        "corpus": options.folder.name,
+        "corpus": options.folder.resolve().name,
         "originals": len(originals),
-        "distractors": len(listed) - len(originals),
+        "distractors": len(listed) - len(originals) - options.unrelated,
         "unrelated hashes": options.unrelated,
         "seed": options.seed,
+        "python-threatexchange": peer,
     }
     return Run(f"quality {kind}", settings, _rows(kind, found, len(originals)))
+
+
+def _peer(kind: str) -> str:
+    """Whether python-threatexchange can be measured; a reason when it cannot."""
+    if kind not in quality_peer.PEERS:
+        return "has no wheel of vPDQ"
+    try:
+        quality_peer.prepare(kind)
+    except PeerError as error:
+        return f"not measured: {error}"
+    return "measured"
 
 
 def _hashed(kind: str, options: Options) -> list[Original]:
@@ -126,12 +148,13 @@ def _distractors(kind: str, options: Options) -> list[Original]:
     if options.distractors is not None:
         files = [(path,) for path in files_of(kind, options.distractors)]
         found = _in_processes(kind, options, files, with_copies=False)
-    media_type = _MEDIA_TYPES[kind]
+    media_type, hash_type = _UNRELATED[kind]
+    quality = 100 if hash_type is HashType.PDQ else None
+    at_ms = 0 if media_type is MediaType.VIDEO else None
     for value in workload.hashes(options.unrelated, options.seed):
-        at_ms = 0 if media_type is MediaType.VIDEO else None
-        made = Hash(HashType.PDQ, HashValue(value.tobytes()), 100, at_ms)
-        item = Item(media_type, (made,))
-        found.append(Original("", dict.fromkeys((*options.profiles, PLAIN), item)))
+        made = Hash(hash_type, HashValue(value.tobytes()), quality, at_ms)
+        names = (*options.profiles, PLAIN, THREATEXCHANGE)
+        found.append(Original("", dict.fromkeys(names, Item(media_type, (made,)))))
     return found
 
 
@@ -139,7 +162,7 @@ def _in_processes(
     kind: str, options: Options, files: Sequence[tuple[Path, ...]], *, with_copies: bool
 ) -> list[Original]:
     tasks = [
-        Task(number, paths, options.profiles, options.seed, with_copies)
+        Task(number, paths, options.profiles, options.seed, with_copies, options.with_peer)
         for number, paths in enumerate(files)
     ]
     console = Console(stderr=True)
@@ -170,22 +193,30 @@ def configurations(
         profiles: those that every one of `listed` has.
         listed: the bank.
     """
-    plain = [original.items[PLAIN] for original in listed]
+    banks = {name: [original.items[name] for original in listed] for name in listed[0].items}
+    first = banks[profiles[0]]
+    found: list[Configuration] = []
+
+    def add(name: str, hasher: str, rule: Rule, *, has_near: bool = False) -> None:
+        found.append(Configuration(name, hasher, rule, has_near))
+
     if kind == "images":
-        found = [
-            Configuration("PDQ", PLAIN, PlainRule(plain), has_near=False),
-            Configuration("threatexchange", PLAIN, PlainRule(plain, MIN_QUALITY), has_near=False),
-        ]
+        add("PDQ", PLAIN, PlainRule(banks[PLAIN]))
+        if THREATEXCHANGE in banks:
+            add("PDQ (threatexchange)", THREATEXCHANGE, PlainRule(banks[THREATEXCHANGE]))
+    elif kind == "videos":
+        add("vPDQ rule", PLAIN, VpdqRule(banks[PLAIN]))
+        add("videohash", OURS, VideohashRule(first))
     else:
-        ours = [original.items[profiles[0]] for original in listed]
-        found = [
-            Configuration("vPDQ", PLAIN, VpdqRule(plain), has_near=False),
-            Configuration("videohash", OURS, VideohashRule(ours), has_near=False),
-        ]
+        if THREATEXCHANGE in banks:
+            add("TLSH (threatexchange)", THREATEXCHANGE, TlshRule(banks[THREATEXCHANGE]))
+        add("SimHash", OURS, DocumentRule(first, {HashType.SIMHASH}))
+        add("chunks", OURS, DocumentRule(first, {HashType.MINHASH}), has_near=True)
+        add("Firstseen", OURS, DocumentRule(first, HashType), has_near=True)
+        return found
     make = PictureRule if kind == "images" else VideoRule
     for profile in profiles:
-        bank = [original.items[profile] for original in listed]
-        found.append(Configuration(profile, OURS, make(bank), has_near=True))
+        add(profile, OURS, make(banks[profile]), has_near=True)
     return found
 
 

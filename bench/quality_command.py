@@ -25,6 +25,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--unrelated", type=int, default=10_000, help="hashes, listed too")
     parser.add_argument("--profiles", nargs="+", choices=PROFILES, default=list(PROFILES))
+    parser.add_argument(
+        "--no-peer", action="store_true", help="leave out python-threatexchange, which is installed"
+    )
     parser.add_argument("--limit", type=int, help="no more originals than these")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes that hash")
 
@@ -43,5 +46,6 @@ def run(options: argparse.Namespace) -> Run:
         options.limit,
         options.jobs,
         options.seed,
+        not options.no_peer,
     )
     return quality_bench.run(options.media, what)

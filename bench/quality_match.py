@@ -38,6 +38,9 @@ _NEAR_CHUNK_SHARE: Final = 0.2
 _MIN_CHUNKS: Final = 2
 # vPDQ's defaults in Meta's Hasher-Matcher-Actioner: of the query's frames, of the bank's.
 _VPDQ_QUERY_SHARE: Final = 0.8
+# Of python-threatexchange's text signal.
+_TLSH_DISTANCE: Final = 30
+_PAIR_SHIFTS: Final = np.array([0, 2, 4, 6], np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,3 +313,51 @@ class DocumentRule(Rule):
             total, bank_total = len(asked), self._chunk_counts[owner]
             if max(mine, theirs) >= min(_MIN_CHUNKS, total, bank_total):
                 yield owner, max(mine / total, theirs / bank_total)
+
+
+class TlshRule(Rule):
+    """TLSH at the limit of python-threatexchange's text signal."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items: Final = [_of(item, HashType.TLSH) for item in items]
+
+    def find(self, item: Item) -> Found:
+        """See `Rule.find`."""
+        asked = _of(item, HashType.TLSH)
+        return Found(
+            frozenset(
+                number
+                for number, listed in enumerate(self._items)
+                if asked
+                and listed
+                and tlsh_distance(asked[0].value, listed[0].value) <= _TLSH_DISTANCE
+            )
+        )
+
+
+def tlsh_distance(one: bytes, other: bytes) -> int:
+    """The distance of two TLSH digests (Oliver, Cheng and Chen 2013).
+
+    A byte of checksum, one of length, one of two quartile ratios, then 128 buckets of two bits.
+    Steps of length and ratios beyond the first count twelve; opposite buckets count six.
+
+    Args:
+        one: 35 bytes, what follows "T1".
+        other: as `one`.
+    """
+    lengths = [(d[1] >> 4 | d[1] << 4) & 0xFF for d in (one, other)]
+    step = _around(lengths[0], lengths[1], 256)
+    distance = int(one[0] != other[0]) + (step if step <= 1 else step * 12)
+    for shift in (0, 4):
+        step = _around(one[2] >> shift & 15, other[2] >> shift & 15, 16)
+        distance += step if step <= 1 else (step - 1) * 12
+    bodies = (np.frombuffer(d[3:], np.uint8)[:, None] >> _PAIR_SHIFTS & 3 for d in (one, other))
+    first, second = (body.astype(np.int64) for body in bodies)
+    apart = np.abs(first - second)
+    return distance + int(np.where(apart == 3, 6, apart).sum())
+
+
+def _around(one: int, other: int, size: int) -> int:
+    """Steps from one number to another on a circle of so many."""
+    apart = abs(one - other)
+    return min(apart, size - apart)
