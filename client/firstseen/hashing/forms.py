@@ -70,7 +70,7 @@ def query_hashes(luma: Luma, *, dihedral: bool = True) -> tuple[Hash, ...]:
     """
     whole = luma.pdq()
     parts = (border_trim(luma), main_region(luma))
-    forms = [whole, *_telling(luma, (box for box in parts if box is not None))]
+    forms = [whole, *telling(luma, (box for box in parts if box is not None))]
     hashes = [hash_ for pdq in forms for hash_ in (pdq.forms() if dihedral else (pdq.hash(),))]
     return tuple(dict.fromkeys([*hashes, *_tiles(luma)]))
 
@@ -87,39 +87,48 @@ def bank_hashes(luma: Luma, profile: BankProfile = BankProfile.STANDARD) -> tupl
         return (whole.hash(),)
     trimmed = border_trim(luma)
     parts = [trimmed] if trimmed is not None else []
-    parts += [_cut(luma.whole, sides) for sides in _CROPS[profile]]
+    parts += crop_boxes(luma.whole, profile)
     tiles: Iterable[Hash] = ()
-    if profile is BankProfile.WIDE:
-        parts.append(_square(luma.whole))
     if profile is not BankProfile.LEAN:
         tiles = _tiles(luma)
-    hashes = (pdq.hash() for pdq in _telling(luma, parts))
+    hashes = (pdq.hash() for pdq in telling(luma, parts))
     return tuple(dict.fromkeys([whole.hash(), *hashes, *tiles]))
 
 
+def tile_boxes(inside: Box) -> tuple[Box, ...]:
+    """Two thirds of a part of a picture, four times: without its left, top, right and bottom."""
+    return tuple(_cut(inside, sides) for sides in _TILES)
+
+
+def crop_boxes(inside: Box, profile: BankProfile) -> tuple[Box, ...]:
+    """The crops of a part of a picture that a bank lists."""
+    boxes = tuple(_cut(inside, sides) for sides in _CROPS[profile])
+    return (*boxes, _square(inside)) if profile is BankProfile.WIDE else boxes
+
+
 def _tiles(luma: Luma) -> Iterator[Hash]:
-    """Two thirds of the picture, four times: without its right, bottom, left and top."""
-    boxes = (_cut(luma.whole, sides) for sides in _TILES)
-    return (pdq.hash(HashType.PDQ_TILE) for pdq in _telling(luma, boxes))
+    return (pdq.hash(HashType.PDQ_TILE) for pdq in telling(luma, tile_boxes(luma.whole)))
 
 
-def _telling(luma: Luma, boxes: Iterable[Box]) -> Iterator[Pdq]:
+def telling(luma: Luma, boxes: Iterable[Box]) -> Iterator[Pdq]:
+    """PDQ of those parts of a picture that tell it from others."""
     pdqs = (luma.pdq_of_part(box) for box in boxes if min(box.width, box.height) >= _LEAST_PIXELS)
     return (pdq for pdq in pdqs if pdq.is_telling)
 
 
-def _cut(whole: Box, sides: _Sides) -> Box:
+def _cut(inside: Box, sides: _Sides) -> Box:
     left, top, right, bottom = sides
     return Box(
-        round(whole.width * left),
-        round(whole.height * top),
-        whole.width - round(whole.width * right),
-        whole.height - round(whole.height * bottom),
+        inside.left + round(inside.width * left),
+        inside.top + round(inside.height * top),
+        inside.right - round(inside.width * right),
+        inside.bottom - round(inside.height * bottom),
     )
 
 
-def _square(whole: Box) -> Box:
+def _square(inside: Box) -> Box:
     """The largest square in the middle."""
-    side = min(whole.width, whole.height)
-    left, top = (whole.width - side) // 2, (whole.height - side) // 2
+    side = min(inside.width, inside.height)
+    left = inside.left + (inside.width - side) // 2
+    top = inside.top + (inside.height - side) // 2
     return Box(left, top, left + side, top + side)

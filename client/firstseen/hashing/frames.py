@@ -6,7 +6,7 @@ of containers and codecs, one file, no network. PyAV throws FFmpeg's own message
 thread waits for the interpreter's lock while the thread that closes the decoder holds it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, NoReturn
 
@@ -15,13 +15,13 @@ import av.container
 import av.error
 import av.video
 import numpy as np
-import numpy.typing as npt
 
 from firstseen.errors import MediaError
+from firstseen.hashing.pdq import Pixels
 from firstseen.hashing.video_limits import MAX_OFFSET_MS, Budget, Progress, Sampling, VideoLimits
 
-Pixels = npt.NDArray[np.uint8]
-"""Shape (height, width, 3), RGB."""
+Watch = Callable[[av.VideoFrame, float], None]
+"""Shown a decoded frame and its seconds since the start of the file."""
 
 # What phones, cameras, messengers and old archives hold. Playlists (HLS, DASH, concat) and
 # pictures as videos are left out: they open other files, or are not ours to decode.
@@ -58,6 +58,7 @@ def video_frames(
     sampling: Sampling,
     limits: VideoLimits,
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> Iterator[Frame]:
     """The sampled frames of a video.
 
@@ -66,6 +67,7 @@ def video_frames(
         sampling: which frames.
         limits: what it may cost.
         progress: told at every sampled frame.
+        watch: shown every frame, when all are decoded.
 
     Raises:
         MediaError: not a video of an allowed format, without a frame that can be decoded, or
@@ -79,7 +81,7 @@ def video_frames(
     found = False
     try:
         with open_video(stream, limits) as container:
-            for frame in _sampled(container, sampling, limits, budget, progress):
+            for frame in _sampled(container, sampling, limits, budget, progress, watch):
                 found = True
                 yield frame
     except MediaError:
@@ -130,6 +132,7 @@ def _sampled(
     limits: VideoLimits,
     budget: Budget,
     progress: Progress | None,
+    watch: Watch | None,
 ) -> Iterator[Frame]:
     stream = video_stream(container)
     duration_ms = _duration_ms(container, stream)
@@ -138,12 +141,16 @@ def _sampled(
     context.thread_count = limits.threads
     if sampling.only_key_frames(duration_ms):
         context.skip_frame = "NONKEY"
+        watch = None
+    file_start_s = (container.start_time or 0) / av.time_base
     start_s: float | None = None
     next_ms = 0
     count = 0
     for frame in _decoded(container, stream, budget):
         if frame.pts is None:
             continue
+        if watch is not None:
+            watch(frame, frame.time - file_start_s)
         # Copies cut without encoding begin at any time; the first frame is at zero.
         start_s = frame.time if start_s is None else start_s
         offset_ms = round((frame.time - start_s) * 1000)

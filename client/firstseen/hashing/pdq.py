@@ -99,6 +99,10 @@ class Pdq:
         """The hash of the upright picture."""
         return self._hash(self.transform, hash_type)
 
+    def mirrored(self) -> Hash:
+        """The hash of the picture mirrored left to right."""
+        return self._hash(self.transform * _SIGNS[None, :], HashType.PDQ)
+
     def forms(self) -> tuple[Hash, ...]:
         """The hashes of its eight forms, equal ones once.
 

@@ -4,7 +4,6 @@ Frames are sampled, bars cut off, frames that show what the one before showed or
 dropped, the rest hashed in several forms, and as many sent as the server takes.
 """
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,17 +12,15 @@ from typing import BinaryIO, Final
 from firstseen.errors import MediaError
 from firstseen.hashing.animation import animation_frames, is_animation
 from firstseen.hashing.bars import picture_inside
+from firstseen.hashing.black_bars import find_crop
 from firstseen.hashing.exact import exact_hashes, read_blocks
-from firstseen.hashing.frame_forms import (
-    FrameForms,
-    HashedFrame,
-    Pdq,
-    hash_frame,
-    pdq_of,
-    plain_hash,
-)
-from firstseen.hashing.frames import Frame, video_frames
+from firstseen.hashing.forms import BankProfile
+from firstseen.hashing.frame_forms import HashedFrame, asked_frame, listed_frame, of_frame
+from firstseen.hashing.frames import Frame, Watch, video_frames
+from firstseen.hashing.luma import Box, Luma
+from firstseen.hashing.pdq import Pdq, luma_of
 from firstseen.hashing.video_limits import Progress, Sampling, VideoLimits
+from firstseen.hashing.videohash import Collage
 from firstseen.items import Hash, Item, MediaType
 
 # The server's own default for one item.
@@ -37,7 +34,7 @@ _SAME_BITS: Final = 8
 # may change its shape. Memory bounds it: 96 MiB are 15 frames of full HD, 110 of a messenger.
 _BLOCK_FRAMES: Final = 32
 _BLOCK_BYTES: Final = 96 << 20
-_EXACT_COUNT: Final = 2
+_OTHER_HASHES: Final = 3  # videohash, SHA-256, MD5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,8 @@ class VideoOptions:
     """How a video is hashed.
 
     Attributes:
-        forms: what for: a question, or a list of a profile.
+        profile: of the bank that will list it; None for a question.
+        mirrored: in a question, the mirror image of each frame as well.
         max_hashes: of the item, the exact ones counted too.
         sampling: which frames are looked at.
         limits: what one file may cost.
@@ -54,24 +52,25 @@ class VideoOptions:
             instead of an error. An answer to those is no answer to what it shows.
     """
 
-    forms: FrameForms = FrameForms.QUERY
+    profile: BankProfile | None = None
+    mirrored: bool = True
     max_hashes: int = QUERY_HASHES
     sampling: Sampling = field(default_factory=Sampling)
     limits: VideoLimits = field(default_factory=VideoLimits)
     videohash: bool = True
     exact_when_undecodable: bool = False
 
-    @classmethod
-    def bank(cls, forms: FrameForms = FrameForms.STANDARD) -> "VideoOptions":
-        """How a video is hashed that is to be listed."""
-        return cls(forms=forms, max_hashes=BANK_HASHES)
+
+def bank_options(profile: BankProfile = BankProfile.STANDARD) -> VideoOptions:
+    """How a video is hashed that is to be listed."""
+    return VideoOptions(profile, max_hashes=BANK_HASHES)
 
 
-QUERY: Final = VideoOptions()
+_QUERY: Final = VideoOptions()
 
 
 def hash_video_file(
-    path: Path, options: VideoOptions = QUERY, progress: Progress | None = None
+    path: Path, options: VideoOptions = _QUERY, progress: Progress | None = None
 ) -> Item:
     """Hashes the video or animated picture at a path; see `hash_video`.
 
@@ -84,7 +83,7 @@ def hash_video_file(
 
 
 def hash_video(
-    stream: BinaryIO, options: VideoOptions = QUERY, progress: Progress | None = None
+    stream: BinaryIO, options: VideoOptions = _QUERY, progress: Progress | None = None
 ) -> Item:
     """Hashes a video or an animated picture.
 
@@ -98,7 +97,7 @@ def hash_video(
         OSError: it cannot be read.
     """
     try:
-        seen = frame_hashes(stream, options, progress)
+        seen = seen_hashes(stream, options, progress)
     except MediaError:
         if not options.exact_when_undecodable:
             raise
@@ -107,10 +106,10 @@ def hash_video(
     return Item(MediaType.VIDEO, (*seen, *exact_hashes(read_blocks(stream))))
 
 
-def frame_hashes(
-    stream: BinaryIO, options: VideoOptions = QUERY, progress: Progress | None = None
+def seen_hashes(
+    stream: BinaryIO, options: VideoOptions = _QUERY, progress: Progress | None = None
 ) -> tuple[Hash, ...]:
-    """The hashes of what a video shows, in the order of its frames.
+    """The hashes of what a video shows: of its frames in their order, then its videohash.
 
     A question whose frames all show too little holds the best of them, so that the server
     answers UNSURE and not NOVEL; what is listed holds none then.
@@ -125,32 +124,54 @@ def frame_hashes(
         OSError: it cannot be read.
     """
     stream.seek(0)
-    read = animation_frames if is_animation(stream) else video_frames
-    sampled = read(stream, options.sampling, options.limits, progress)
-    kept, best = _hashed(sampled, options.forms)
+    sampling, limits = options.sampling, options.limits
+    collage: Collage | None = None
+    if is_animation(stream):
+        sampled = animation_frames(stream, sampling, limits, progress)
+    else:
+        watch: Watch | None = None
+        if options.videohash:
+            collage = Collage(find_crop(stream, limits))
+            watch = collage.see
+        sampled = video_frames(stream, sampling, limits, progress, watch)
+    kept, best = _hashed(sampled, options)
+    whole = collage.hash() if collage is not None else None
+    hashes: tuple[Hash, ...] = ()
     if kept:
-        return _chosen(kept, options.max_hashes - _EXACT_COUNT)
-    if best is None or options.forms is not FrameForms.QUERY:
-        return ()
-    return (best,)
+        hashes = _chosen(kept, options.max_hashes - _OTHER_HASHES)
+    elif best is not None and options.profile is None:
+        hashes = (best,)
+    return hashes if whole is None else (*hashes, whole)
 
 
-def _hashed(sampled: Iterable[Frame], forms: FrameForms) -> tuple[list[HashedFrame], Hash | None]:
+def _hashed(
+    sampled: Iterable[Frame], options: VideoOptions
+) -> tuple[list[HashedFrame], Hash | None]:
     """The frames worth keeping, and the best hash of all."""
     kept: list[HashedFrame] = []
     best: Hash | None = None
     for block in _blocks(sampled):
         box = picture_inside([frame.pixels for frame in block])
         for frame in block:
-            whole = pdq_of(frame.pixels)
-            if best is None or whole.quality > (best.quality or 0):
-                best = plain_hash(whole, frame.offset_ms)
+            luma = Luma(luma_of(frame.pixels))
+            pdq = luma.pdq()
+            whole = of_frame(pdq.hash(), frame.offset_ms)
+            if best is None or (whole.quality or 0) > (best.quality or 0):
+                best = whole
             if kept and _bits_apart(whole, kept[-1].whole) <= _SAME_BITS:
                 continue
-            hashed = hash_frame(frame.pixels, whole, box, frame.offset_ms, forms)
+            hashed = _hashed_frame(luma, pdq, box or luma.whole, frame.offset_ms, options)
             if hashed is not None:
                 kept.append(hashed)
     return kept, best
+
+
+def _hashed_frame(
+    luma: Luma, pdq: Pdq, inside: Box, offset_ms: int, options: VideoOptions
+) -> HashedFrame | None:
+    if options.profile is None:
+        return asked_frame(luma, pdq, inside, offset_ms, mirrored=options.mirrored)
+    return listed_frame(luma, pdq, inside, offset_ms, options.profile)
 
 
 def _blocks(sampled: Iterable[Frame]) -> Iterator[list[Frame]]:
@@ -195,10 +216,5 @@ def _evenly(frames: Sequence[HashedFrame], count: int) -> list[HashedFrame]:
     return [frames[index * len(frames) // count] for index in range(count)]
 
 
-def _bits_apart(one: Pdq, other: Pdq) -> int:
-    return (int.from_bytes(one.upright) ^ int.from_bytes(other.upright)).bit_count()
-
-
-def without_videohash(options: VideoOptions) -> VideoOptions:
-    """The same options for what has no length of its own, such as the clip of a photo."""
-    return dataclasses.replace(options, videohash=False)
+def _bits_apart(one: Hash, other: Hash) -> int:
+    return (int.from_bytes(one.value) ^ int.from_bytes(other.value)).bit_count()

@@ -34,6 +34,7 @@ _COLOURS: Final = "r" * 16 + "g" * 16 + "b" * 16 + "l" * 16
 _DOMINANT_SIDE: Final = 16
 _DOMINANT_LEAD: Final = int(_DOMINANT_SIDE**2 * 0.1)
 _TILES: Final = 8
+_TICKS: Final = 1 << 16  # of a second
 
 # The collage of a longer video would be hundreds of megabytes; a hash of the whole film has
 # nothing to say of a clip of it.
@@ -106,7 +107,7 @@ class Collage:
         1.1 s before the next one is due, and as often as seconds have passed.
         """
         duration_s = float(frame.duration * frame.time_base) if frame.time_base else 0.0
-        early_s = time_s - self._next_s
+        early_s = _ticked(time_s) - self._next_s
         late_s = early_s + duration_s
         if early_s < 0 < late_s:
             early_s = 0.0
@@ -149,6 +150,12 @@ class Collage:
         colours = np.array([a == b for a, b in zip(_dominant(pictures), _COLOURS, strict=True)])
         value = np.packbits(wavelet.astype(bool) ^ colours).tobytes()
         return Hash(HashType.VIDEOHASH, HashValue(value))
+
+
+def _ticked(time_s: float) -> float:
+    """A time as FFmpeg rounds it, a little past what is no whole second."""
+    ticks = round(time_s * _TICKS) / _TICKS
+    return ticks if ticks.is_integer() else ticks + 1 / (2 * _TICKS)
 
 
 def _encoder() -> av.VideoCodecContext:
