@@ -27,9 +27,8 @@ from bench.video_edits import VIDEO_EDITS, read_clip, slideshow
 from firstseen.errors import MediaError
 from firstseen.hashing.document import document_text, hash_document
 from firstseen.hashing.forms import BankProfile
-from firstseen.hashing.frame_forms import FrameForms
 from firstseen.hashing.image import hash_image, hash_listed_image
-from firstseen.hashing.video import VideoOptions, hash_video_file
+from firstseen.hashing.video import bank_options, hash_video_file
 from firstseen.items import Hash, HashType, HashValue, Item, MediaType
 
 # Copies are made from no more than what messengers send.
@@ -107,7 +106,7 @@ def hash_clip(task: Task) -> Original | None:
 
 def listed_clip(path: Path, profile: str) -> Item:
     """A video as a bank lists it."""
-    return hash_video_file(path, VideoOptions.bank(FrameForms(profile)))
+    return hash_video_file(path, bank_options(BankProfile[profile.upper()]))
 
 
 def plain_clip(path: Path) -> Item:
