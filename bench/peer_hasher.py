@@ -19,7 +19,7 @@ def _pdq(file: str) -> str:
 
 def _tlsh(file: str) -> str:
     # Needs py-tlsh, which only the environment for documents has.
-    signal = import_module("threatexchange.extensions.text_tlsh.text_tlsh").TextTLSHSignal
+    signal = import_module("threatexchange.extensions.tlsh.text_tlsh").TextTLSHSignal
     return str(signal.hash_from_str(Path(file).read_text(encoding="utf-8")))
 
 

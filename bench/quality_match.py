@@ -336,28 +336,22 @@ class TlshRule(Rule):
 
 
 def tlsh_distance(one: bytes, other: bytes) -> int:
-    """The distance of two TLSH digests (Oliver, Cheng and Chen 2013).
+    """The distance of two TLSH digests without that of lengths (Oliver, Cheng and Chen 2013).
 
     A byte of checksum, one of length, one of two quartile ratios, then 128 buckets of two bits.
-    Steps of length and ratios beyond the first count twelve; opposite buckets count six.
+    Steps of a ratio beyond the first count twelve; opposite buckets count six. So
+    python-threatexchange compares them.
 
     Args:
         one: 35 bytes, what follows "T1".
         other: as `one`.
     """
-    lengths = [(d[1] >> 4 | d[1] << 4) & 0xFF for d in (one, other)]
-    step = _around(lengths[0], lengths[1], 256)
-    distance = int(one[0] != other[0]) + (step if step <= 1 else step * 12)
+    distance = int(one[0] != other[0])
     for shift in (0, 4):
-        step = _around(one[2] >> shift & 15, other[2] >> shift & 15, 16)
+        apart = abs((one[2] >> shift & 15) - (other[2] >> shift & 15))
+        step = min(apart, 16 - apart)  # on a circle
         distance += step if step <= 1 else (step - 1) * 12
     bodies = (np.frombuffer(d[3:], np.uint8)[:, None] >> _PAIR_SHIFTS & 3 for d in (one, other))
     first, second = (body.astype(np.int64) for body in bodies)
-    apart = np.abs(first - second)
-    return distance + int(np.where(apart == 3, 6, apart).sum())
-
-
-def _around(one: int, other: int, size: int) -> int:
-    """Steps from one number to another on a circle of so many."""
-    apart = abs(one - other)
-    return min(apart, size - apart)
+    steps = np.abs(first - second)
+    return distance + int(np.where(steps == 3, 6, steps).sum())
