@@ -222,23 +222,25 @@ def _perspective(
 
 
 def _desk(size: tuple[int, int], random: Random) -> Picture:
-    """A dim, blurred surface with a grain."""
+    """A dim surface without edges."""
     tint = random.uniform(0.7, 1.0, 3)
     small = random.integers(40, 120, (12, 16, 1)) * tint
-    desk = Image.fromarray(small.astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
-    return desk.filter(ImageFilter.GaussianBlur(max(size) / 60))
+    return Image.fromarray(small.astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
 
 
 def _camera(photo: Picture, random: Random) -> Picture:
-    levels = np.asarray(photo, np.float32)
-    height, width = levels.shape[:2]
-    down, across = np.mgrid[0:height, 0:width].astype(np.float32)
+    """The raster of the screen, a glare, noise, and a lens that is not quite sharp."""
+    width, height = photo.size
+    down = np.arange(height, dtype=np.float32)[:, None]
+    across = np.arange(width, dtype=np.float32)[None, :]
     period, slope = random.uniform(3, 7), random.uniform(-0.4, 0.4)
     raster = 1 + 0.05 * np.sin((across + slope * down) * np.float32(2 * np.pi / period))
     x, y = random.uniform(0, width), random.uniform(0, height)
-    far = ((across - x) ** 2 + (down - y) ** 2) / (0.3 * max(height, width)) ** 2
-    glare = 40 * np.exp(-far)
-    noise = random.normal(0, 5, (height, width)).astype(np.float32)
-    levels = 255 * (levels / 255) ** 0.9 * raster[..., None] + (glare + noise)[..., None]
+    reach = 0.3 * max(height, width)
+    glare = 40 * np.exp(-(((across - x) / reach) ** 2)) * np.exp(-(((down - y) / reach) ** 2))
+    noise = random.standard_normal((height, width), np.float32) * 5
+    curve = [255 * (level / 255) ** 0.9 for level in range(256)]
+    levels = np.array(curve, np.float32)[np.asarray(photo)]
+    levels = levels * raster[..., None] + (glare + noise)[..., None]
     made = Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8))
     return made.filter(ImageFilter.GaussianBlur(0.8))

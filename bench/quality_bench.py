@@ -45,7 +45,7 @@ from bench.quality_media import (
 )
 from bench.quality_report import NEAR
 from bench.run_file import Row, Run
-from bench.running import ROOT
+from bench.running import ROOT, one_thread_each
 from firstseen.items import Hash, HashType, HashValue, Item, MediaType
 
 KINDS: Final = tuple(HASHERS)
@@ -169,7 +169,7 @@ def _in_processes(
     found = []
     # Started anew and not forked: FAISS and FFmpeg have threads.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
+    with one_thread_each(), ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
         results = pool.map(HASHERS[kind], tasks)
         title = f"hashing {kind}" if with_copies else f"hashing unrelated {kind}"
         for task, original in zip(
