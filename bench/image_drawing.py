@@ -197,10 +197,12 @@ def screen_photo(picture: Picture, random: Random, share: float, *, background: 
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
     seen = corners + inward * offsets * (1 if background else -1)
     coefficients = _perspective(seen, corners)
-    how = (Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BICUBIC)
-    photo = picture.transform(picture.size, *how)
+    photo = picture.transform(
+        picture.size, Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BICUBIC
+    )
     if background:
-        mask = Image.new("L", picture.size, 255).transform(picture.size, *how)
+        mask = Image.new("L", picture.size)
+        ImageDraw.Draw(mask).polygon(seen.ravel().tolist(), fill=255)
         photo = Image.composite(photo, _desk(picture.size, random), mask)
     return _camera(photo, random)
 

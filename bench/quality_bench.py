@@ -22,16 +22,7 @@ from bench import quality_peer, workload
 from bench.image_edits import NOT_IN_MEAN
 from bench.peers import PeerError
 from bench.quality_hashing import EDITS, HASHERS
-from bench.quality_match import (
-    DocumentRule,
-    PictureRule,
-    PlainRule,
-    Rule,
-    TlshRule,
-    VideohashRule,
-    VideoRule,
-    VpdqRule,
-)
+from bench.quality_match import DocumentRule, PictureRule, Rule, VideoRule
 from bench.quality_media import (
     OURS,
     PLAIN,
@@ -43,6 +34,7 @@ from bench.quality_media import (
     files_of,
     sources,
 )
+from bench.quality_peer_match import PlainRule, TlshRule, VideohashRule, VpdqRule
 from bench.quality_report import NEAR
 from bench.run_file import Row, Run
 from bench.running import ROOT, one_thread_each
@@ -138,7 +130,7 @@ def _peer(kind: str) -> str:
 
 
 def _hashed(kind: str, options: Options) -> list[Original]:
-    """The originals with their copies; files that cannot be decoded are named and left out."""
+    """The originals with their copies; files that are of no use are named and left out."""
     files = sources(kind, options.folder, options.limit)
     return _in_processes(kind, options, files, with_copies=True)
 
@@ -177,7 +169,9 @@ def _in_processes(
         ):
             if original is None:
                 names = ", ".join(path.name for path in task.paths)
-                console.print(f"left out, cannot be decoded: {names}", style="yellow", markup=False)
+                console.print(
+                    f"left out, unreadable or too short: {names}", style="yellow", markup=False
+                )
             else:
                 found.append(original)
     return found
@@ -228,7 +222,7 @@ class _Finding:
         edit: of the copy.
         configuration: its name, of `Configuration`, with `NEAR` when that counts.
         is_found: the original is among what it found.
-        false: others among what it found.
+        false: what else it found that is not in the copy.
     """
 
     edit: str
@@ -244,24 +238,28 @@ def _found(
     findings = []
     console = Console(stderr=True)
     pairs = [(n, copy) for n, original in enumerate(originals) for copy in original.copies]
+    numbers = {original.name: number for number, original in enumerate(originals)}
     for number, copy in track(pairs, "matching", console=console):
-        findings += [finding for one in made for finding in _findings(one, number, copy)]
+        true = frozenset({number, numbers.get(copy.holds, number)})
+        findings += [found for one in made for found in _findings(one, number, copy, true)]
     _name_false(findings, listed, console)
     return findings
 
 
-def _findings(one: Configuration, number: int, copy: Copy) -> Iterator[_Finding]:
+def _findings(
+    one: Configuration, number: int, copy: Copy, true: frozenset[int]
+) -> Iterator[_Finding]:
     said = one.rule.find(copy.items[one.hasher])
-    yield _Finding(copy.edit, one.name, number in said.match, said.match - {number})
+    yield _Finding(copy.edit, one.name, number in said.match, said.match - true)
     if one.has_near:
         both = said.match | said.near
-        yield _Finding(copy.edit, one.name + NEAR, number in both, both - {number})
+        yield _Finding(copy.edit, one.name + NEAR, number in both, both - true)
 
 
 def _name_false(findings: Sequence[_Finding], listed: Sequence[Original], console: Console) -> None:
     """Says which false pairs there are, so that a person can look at them."""
     pairs = Counter(
-        (finding.configuration, finding.edit, listed[other].name)
+        (finding.configuration, finding.edit, Path(listed[other].name).name)
         for finding in findings
         for other in finding.false
     )

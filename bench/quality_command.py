@@ -28,8 +28,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-peer", action="store_true", help="leave out python-threatexchange, which is installed"
     )
-    parser.add_argument("--limit", type=int, help="no more originals than these")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes that hash")
+    parser.add_argument("--limit", type=_count, help="no more originals than these")
+    parser.add_argument("--jobs", type=_count, default=os.cpu_count(), help="processes that hash")
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number <= 0:
+        raise ValueError(text)
+    return number
 
 
 def run(options: argparse.Namespace) -> Run:

@@ -52,7 +52,7 @@ def hash_picture(task: Task) -> Original | None:
         for edit in IMAGE_EDITS:
             made = edit.file(picture, task.seed + task.number)
             copies.append(Copy(edit.name, {OURS: hash_image(made), **_by_peers(made, task)}))
-    return Original(path.name, items, tuple(copies))
+    return Original(str(path), items, tuple(copies))
 
 
 def _by_peers(data: bytes, task: Task) -> dict[str, Item]:
@@ -100,7 +100,7 @@ def hash_clip(task: Task) -> Original | None:
                 edit.made(clip, task.seed + task.number).write(made)
                 hashed = {OURS: hash_video_file(made), PLAIN: plain_clip(made)}
                 copies.append(Copy(edit.name, hashed))
-        title = " + ".join(photo.stem for photo in task.paths)
+        title = " + ".join(map(str, task.paths))
         return Original(title, items, tuple(copies))
 
 
@@ -134,26 +134,37 @@ def hash_text(task: Task) -> Original | None:
     """Hashes a document and its text, edited; None when it cannot be read or is too short."""
     path = task.paths[0]
     try:
-        texts = [document_text(file.read_bytes())[:MAX_CHARACTERS] for file in task.paths]
         item = hash_document(path.read_bytes())
     except MediaError:
         return None
-    if len(texts[0]) < MIN_CHARACTERS:
+    text = _long_text(path)
+    if text is None:
         return None
     items = dict.fromkeys(task.profiles, item)
     if task.with_peer:
-        items[THREATEXCHANGE] = quality_peer.text(texts[0])
+        items[THREATEXCHANGE] = quality_peer.text(text)
     copies = []
     if task.with_copies:
-        document = paged(texts, 0, random.Random(f"{task.seed}/{task.number}"))  # noqa: S311
+        others = ((str(other), _long_text(other)) for other in task.paths[1:])
+        other, foreign = next(((name, found) for name, found in others if found), ("", text))
+        document = paged([text, foreign], 0, random.Random(f"{task.seed}/{task.number}"))  # noqa: S311
         for name, edit in TEXT_EDITS.items():
             seeded = random.Random(f"{task.seed}/{name}/{task.number}")  # noqa: S311
             made = edit(document, seeded)
             hashed = {OURS: hash_document(made.encode("utf-8", "replace"))}
             if task.with_peer:
                 hashed[THREATEXCHANGE] = quality_peer.text(made)
-            copies.append(Copy(name, hashed))
-    return Original(path.name, items, tuple(copies))
+            copies.append(Copy(name, hashed, other))
+    return Original(str(path), items, tuple(copies))
+
+
+def _long_text(path: Path) -> str | None:
+    """The text of a document; None when it cannot be read or is too short to be edited."""
+    try:
+        text = document_text(path.read_bytes())[:MAX_CHARACTERS]
+    except MediaError:
+        return None
+    return text if len(text) >= MIN_CHARACTERS else None
 
 
 class Named(Protocol):

@@ -1,7 +1,7 @@
 """Which items of a bank an edited copy is found as: the rules, on plain arrays.
 
-One class for each rule that is compared: those of Firstseen for pictures, videos and documents,
-and those of its peers. A rule is built from the items of a bank and asked with one item at a
+Firstseen's rules for pictures, videos and documents; those of its peers are in
+`bench/quality_peer_match.py`. A rule is built from the items of a bank and asked with one item at a
 time. It knows no files and hashes nothing.
 """
 
@@ -36,11 +36,6 @@ _MIN_FRAMES: Final = 2
 _CHUNK_SHARE: Final = 0.5
 _NEAR_CHUNK_SHARE: Final = 0.2
 _MIN_CHUNKS: Final = 2
-# vPDQ's defaults in Meta's Hasher-Matcher-Actioner: of the query's frames, of the bank's.
-_VPDQ_QUERY_SHARE: Final = 0.8
-# Of python-threatexchange's text signal.
-_TLSH_DISTANCE: Final = 30
-_PAIR_SHIFTS: Final = np.array([0, 2, 4, 6], np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +59,13 @@ class Rule(ABC):
         """Finds the items that one is a copy of."""
 
 
-class _Listed:
-    """The hashes of one type in a bank, and whose they are."""
+class Listed:
+    """The hashes of one type in a bank, and whose they are.
+
+    Attributes:
+        owners: shape (n,), the number of the item that each is of.
+        offsets: shape (n,), the frame that each is of, in milliseconds.
+    """
 
     def __init__(self, items: Sequence[Item], kind: HashType) -> None:
         pairs = [(number, h) for number, i in enumerate(items) for h in i.hashes if h.type == kind]
@@ -86,31 +86,9 @@ def _values(hashes: Iterable[Hash]) -> npt.NDArray[np.uint8]:
     return np.frombuffer(joined, np.uint8).reshape(-1, 32)
 
 
-def _of(item: Item, kind: HashType) -> list[Hash]:
+def of_type(item: Item, kind: HashType) -> list[Hash]:
+    """The hashes of one type in an item."""
     return [h for h in item.hashes if h.type == kind]
-
-
-class PlainRule(Rule):
-    """One PDQ against one PDQ, within 31 bits.
-
-    Args:
-        items: the bank, with one PDQ each.
-        min_quality: hashes under it do not take part; python-threatexchange makes none of them.
-    """
-
-    def __init__(self, items: Sequence[Item], min_quality: int = 0) -> None:
-        self._min_quality: Final = min_quality
-        self._listed: Final = _Listed([self._kept(item) for item in items], HashType.PDQ)
-
-    def find(self, item: Item) -> Found:
-        """See `Rule.find`."""
-        hits = self._listed.search(_of(self._kept(item), HashType.PDQ), PDQ_BITS)
-        return Found(frozenset(self._listed.owners[hits.rows].tolist()))
-
-    def _kept(self, item: Item) -> Item:
-        return Item(
-            item.media_type, tuple(h for h in item.hashes if (h.quality or 0) >= self._min_quality)
-        )
 
 
 class PictureRule(Rule):
@@ -121,19 +99,19 @@ class PictureRule(Rule):
     """
 
     def __init__(self, items: Sequence[Item]) -> None:
-        self._whole: Final = _Listed(items, HashType.PDQ)
-        self._tiles: Final = _Listed(items, HashType.PDQ_TILE)
+        self._whole: Final = Listed(items, HashType.PDQ)
+        self._tiles: Final = Listed(items, HashType.PDQ_TILE)
 
     def find(self, item: Item) -> Found:
         """See `Rule.find`."""
-        asked = _of(item, HashType.PDQ)
+        asked = of_type(item, HashType.PDQ)
         asked += [negative(h) for h in asked[:1]]
         hits = self._whole.search(asked, NEAR_BITS)
         owners = self._whole.owners[hits.rows]
         is_match = hits.distances_bits <= PDQ_BITS
         match = set(owners[is_match].tolist())
         near = set(owners[~is_match].tolist())
-        hits = self._tiles.search(_of(item, HashType.PDQ_TILE), PDQ_BITS)
+        hits = self._tiles.search(of_type(item, HashType.PDQ_TILE), PDQ_BITS)
         for owner in set(self._tiles.owners[hits.rows].tolist()):
             own = self._tiles.owners[hits.rows] == owner
             count = _distinct(hits.queries[own], hits.rows[own])
@@ -160,8 +138,8 @@ class VideoRule(Rule):
     """
 
     def __init__(self, items: Sequence[Item]) -> None:
-        self._whole: Final = _Listed(items, HashType.PDQ)
-        self._tiles: Final = _Listed(items, HashType.PDQ_TILE)
+        self._whole: Final = Listed(items, HashType.PDQ)
+        self._tiles: Final = Listed(items, HashType.PDQ_TILE)
         self._frame_counts: Final = [_frame_count(item) for item in items]
 
     def find(self, item: Item) -> Found:
@@ -183,13 +161,13 @@ class VideoRule(Rule):
 
     def _pairs(self, item: Item) -> set[tuple[int, int, int]]:
         """Frames that are alike: offset in the query, whose, offset there."""
-        asked = _of(item, HashType.PDQ)
+        asked = of_type(item, HashType.PDQ)
         hits = self._whole.search(asked, PDQ_BITS)
         pairs = {
             (asked[query].frame_offset_ms or 0, owner, offset)
             for query, owner, offset in _places(hits, self._whole)
         }
-        asked = _of(item, HashType.PDQ_TILE)
+        asked = of_type(item, HashType.PDQ_TILE)
         hits = self._tiles.search(asked, PDQ_BITS)
         tiles: dict[tuple[int, int, int], list[tuple[int, int]]] = defaultdict(list)
         places = _places(hits, self._tiles)
@@ -202,7 +180,7 @@ class VideoRule(Rule):
         return pairs
 
 
-def _places(hits: Hits, listed: _Listed) -> Iterable[tuple[int, int, int]]:
+def _places(hits: Hits, listed: Listed) -> Iterable[tuple[int, int, int]]:
     return zip(
         hits.queries.tolist(),
         listed.owners[hits.rows].tolist(),
@@ -214,48 +192,6 @@ def _places(hits: Hits, listed: _Listed) -> Iterable[tuple[int, int, int]]:
 def _frame_count(item: Item) -> int:
     frames = {h.frame_offset_ms for h in item.hashes if h.frame_offset_ms is not None}
     return max(1, len(frames))
-
-
-class VpdqRule(Rule):
-    """Meta's vPDQ at its defaults: 80 % of the copy's frames are among the original's."""
-
-    def __init__(self, items: Sequence[Item]) -> None:
-        self._listed: Final = _Listed(items, HashType.PDQ)
-
-    def find(self, item: Item) -> Found:
-        """See `Rule.find`."""
-        asked = _of(item, HashType.PDQ)
-        hits = self._listed.search(asked, PDQ_BITS)
-        owners = self._listed.owners[hits.rows]
-        least = _VPDQ_QUERY_SHARE * len(asked)
-        counts = {
-            owner: len(np.unique(hits.queries[owners == owner])) for owner in set(owners.tolist())
-        }
-        return Found(frozenset(owner for owner, count in counts.items() if count >= least))
-
-
-class VideohashRule(Rule):
-    """The `videohash` package at its author's limit."""
-
-    def __init__(self, items: Sequence[Item]) -> None:
-        self._values: Final = [self._bits(item) for item in items]
-
-    def find(self, item: Item) -> Found:
-        """See `Rule.find`."""
-        asked = self._bits(item)
-        limit = SPECS[EngineType.VIDEOHASH].default_distance_bits
-        return Found(
-            frozenset(
-                number
-                for number, bits in enumerate(self._values)
-                if None not in (bits, asked) and ((bits or 0) ^ (asked or 0)).bit_count() <= limit
-            )
-        )
-
-    @staticmethod
-    def _bits(item: Item) -> int | None:
-        found = _of(item, HashType.VIDEOHASH)
-        return int.from_bytes(found[0].value) if found else None
 
 
 class DocumentRule(Rule):
@@ -273,10 +209,10 @@ class DocumentRule(Rule):
         self._types: Final = frozenset(types)
         self._texts: Final = [self._text(item) for item in items]
         self._listed: Final = {
-            kind: _Listed(items, kind)
+            kind: Listed(items, kind)
             for kind in (HashType.SIMHASH, HashType.MINHASH, HashType.PAGE_PDQ)
         }
-        self._chunk_counts: Final = [max(1, len(_of(item, HashType.MINHASH))) for item in items]
+        self._chunk_counts: Final = [max(1, len(of_type(item, HashType.MINHASH))) for item in items]
 
     def find(self, item: Item) -> Found:
         """See `Rule.find`."""
@@ -286,7 +222,7 @@ class DocumentRule(Rule):
             match |= {number for number, other in enumerate(self._texts) if other == text}
         for kind in self._types & {HashType.SIMHASH, HashType.PAGE_PDQ}:
             limit = SPECS[EngineType(kind)].default_distance_bits
-            hits = self._listed[kind].search(_of(item, kind), limit)
+            hits = self._listed[kind].search(of_type(item, kind), limit)
             match |= set(self._listed[kind].owners[hits.rows].tolist())
         near: set[int] = set()
         if HashType.MINHASH in self._types:
@@ -299,12 +235,12 @@ class DocumentRule(Rule):
 
     @staticmethod
     def _text(item: Item) -> bytes | None:
-        found = _of(item, HashType.TEXT_SHA256)
+        found = of_type(item, HashType.TEXT_SHA256)
         return bytes(found[0].value) if found else None
 
     def _chunk_shares(self, item: Item) -> Iterable[tuple[int, float]]:
         """Whose chunks are found, and the larger share of either side's that are."""
-        listed, asked = self._listed[HashType.MINHASH], _of(item, HashType.MINHASH)
+        listed, asked = self._listed[HashType.MINHASH], of_type(item, HashType.MINHASH)
         hits = listed.search(asked, SPECS[EngineType.MINHASH].default_distance_bits)
         owners = listed.owners[hits.rows]
         for owner in set(owners.tolist()):
@@ -313,45 +249,3 @@ class DocumentRule(Rule):
             total, bank_total = len(asked), self._chunk_counts[owner]
             if max(mine, theirs) >= min(_MIN_CHUNKS, total, bank_total):
                 yield owner, max(mine / total, theirs / bank_total)
-
-
-class TlshRule(Rule):
-    """TLSH at the limit of python-threatexchange's text signal."""
-
-    def __init__(self, items: Sequence[Item]) -> None:
-        self._items: Final = [_of(item, HashType.TLSH) for item in items]
-
-    def find(self, item: Item) -> Found:
-        """See `Rule.find`."""
-        asked = _of(item, HashType.TLSH)
-        return Found(
-            frozenset(
-                number
-                for number, listed in enumerate(self._items)
-                if asked
-                and listed
-                and tlsh_distance(asked[0].value, listed[0].value) <= _TLSH_DISTANCE
-            )
-        )
-
-
-def tlsh_distance(one: bytes, other: bytes) -> int:
-    """The distance of two TLSH digests without that of lengths (Oliver, Cheng and Chen 2013).
-
-    A byte of checksum, one of length, one of two quartile ratios, then 128 buckets of two bits.
-    Steps of a ratio beyond the first count twelve; opposite buckets count six. So
-    python-threatexchange compares them.
-
-    Args:
-        one: 35 bytes, what follows "T1".
-        other: as `one`.
-    """
-    distance = int(one[0] != other[0])
-    for shift in (0, 4):
-        apart = abs((one[2] >> shift & 15) - (other[2] >> shift & 15))
-        step = min(apart, 16 - apart)  # on a circle
-        distance += step if step <= 1 else (step - 1) * 12
-    bodies = (np.frombuffer(d[3:], np.uint8)[:, None] >> _PAIR_SHIFTS & 3 for d in (one, other))
-    first, second = (body.astype(np.int64) for body in bodies)
-    steps = np.abs(first - second)
-    return distance + int(np.where(steps == 3, 6, steps).sum())

@@ -32,6 +32,7 @@ SUFFIXES: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
 }
+_OTHERS: Final = 8  # documents to look for foreign words in, the edited one among them
 _SLIDES: Final = 3  # photographs in a clip that is made of some
 
 
@@ -42,10 +43,12 @@ class Copy:
     Attributes:
         edit: the name of the edit.
         items: its hashes by who hashed it: `OURS`, `PLAIN`, `THREATEXCHANGE`.
+        holds: the name of another original that is in it too, and is no false find.
     """
 
     edit: str
     items: Mapping[str, Item]
+    holds: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Original:
     """A file of the corpus, or an unrelated one.
 
     Attributes:
-        name: of the file.
+        name: the path of its file, or those of its photographs; never in a run file.
         items: as it would be listed: by each profile, `PLAIN`, `THREATEXCHANGE`.
         copies: its edited copies; of an unrelated one there are none.
     """
@@ -70,7 +73,7 @@ class Task:
     Attributes:
         number: in the corpus.
         paths: its file; of a clip that is made for this, its photographs; of a document, also
-            another to take foreign words from.
+            others, one of which gives foreign words.
         profiles: of `PROFILES`, those to hash it by.
         seed: of the edits.
         with_copies: make the edited copies too.
@@ -109,5 +112,6 @@ def sources(kind: str, folder: Path, limit: int | None = None) -> list[tuple[Pat
         raise ValueError(f"{folder.name}: no {kind} in this folder")
     if kind == "documents":
         files = [path for (path,) in found]
-        found = list(zip(files, [*files[1:], files[0]], strict=True))
+        around = [*files, *files]
+        found = [tuple(around[at : at + min(_OTHERS, len(files))]) for at in range(len(files))]
     return found[:limit]

@@ -11,17 +11,9 @@ from PIL import Image
 from bench import plot, report
 from bench.__main__ import main
 from bench.image_edits import IMAGE_EDITS, NOT_IN_MEAN, Edit
-from bench.quality_match import (
-    DocumentRule,
-    PictureRule,
-    PlainRule,
-    VideohashRule,
-    VideoRule,
-    VpdqRule,
-    negative,
-    tlsh_distance,
-)
+from bench.quality_match import DocumentRule, PictureRule, VideoRule, negative
 from bench.quality_media import sources
+from bench.quality_peer_match import PlainRule, VideohashRule, VpdqRule, tlsh_distance
 from bench.run_file import Run
 from bench.video_edits import VIDEO_EDITS, Clip, VideoEdit, read_clip, slideshow
 from bench.workload import hashes
@@ -284,3 +276,40 @@ def test_quality_of_pictures_is_measured_shown_and_drawn(
     (drawn,) = plot.draw([run], tmp_path / "img")
     assert drawn.name == "quality-images.svg"
     assert "flip h" in drawn.read_text(encoding="utf-8")
+
+
+def test_quality_of_documents_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    random = np.random.default_rng(SEED)
+    for name in ("one.txt", "two.txt", "three.txt"):
+        letters = random.integers(ord("a"), ord("z") + 1, (1_500, 6)).astype(np.uint8)
+        words = (row.tobytes().decode() for row in letters)
+        (tmp_path / name).write_text(" ".join(words), encoding="utf-8")
+    (tmp_path / "short.txt").write_text("too short to be edited", encoding="utf-8")
+    out = tmp_path / "run.json"
+    words_ = ["quality", "documents", str(tmp_path), "--jobs", "1", "--no-peer", "--out", str(out)]
+    assert main(words_) == 0
+
+    run = Run.read(out)
+    rows = {row["edit"]: row["recall_percent"] for row in run.rows}
+    assert run.settings["originals"] == 3
+    assert rows["reflow, case"] == dict.fromkeys(rows["reflow, case"], 100)
+    assert rows["first half"]["chunks"] == rows["first half"]["Firstseen"] == 100
+    assert all(sum(row["false_pairs"].values()) == 0 for row in run.rows)
+    assert "short.txt" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_quality_of_videos_is_measured(photos: tuple[Path, ...], tmp_path: Path) -> None:
+    folder = small_photos(photos, tmp_path / "photos", 6)
+    out = tmp_path / "run.json"
+    words = ["quality", "videos", str(folder), "--profiles", "standard", "--out", str(out)]
+    assert main(words) == 0
+
+    rows = {row["edit"]: row for row in Run.read(out).rows}
+    assert list(rows) == [edit.name for edit in VIDEO_EDITS]
+    assert rows["reenc crf38"]["recall_percent"]["standard"] == 100
+    assert rows["mirror"]["recall_percent"]["standard"] == 100
+    assert rows["mirror"]["recall_percent"]["vPDQ rule"] == 0
+    assert sum(row["false_pairs"]["standard"] for row in rows.values()) == 0
