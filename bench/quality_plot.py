@@ -33,7 +33,7 @@ def heat_map(run: Run) -> Any:  # noqa: ANN401
     count = sum(row["in_mean"] for row in run.rows)
     lines.append((f"mean of {count}", [mean[name] for name in names]))
     figure, axes = plt.subplots(
-        figsize=(4.6 + _COLUMN_INCH * len(names), 1.6 + _LINE_INCH * len(lines))
+        figsize=(4.6 + _COLUMN_INCH * len(names), 1.8 + _LINE_INCH * len(lines))
     )
     gap = [np.nan] * len(names)
     values = np.array([gap if line is None else line[1] for line in lines])
@@ -41,21 +41,28 @@ def heat_map(run: Run) -> Any:  # noqa: ANN401
     for (row, column), value in np.ndenumerate(values):
         if not np.isnan(value):
             colour = "black" if value > _PALE_PERCENT else "white"
-            weight = "bold" if row == len(lines) - 1 else "normal"
-            style: dict[str, Any] = {
-                "ha": "center",
-                "va": "center",
-                "fontsize": 8,
-                "fontweight": weight,
-            }
-            axes.text(column, row, f"{value:.0f}", color=colour, **style)
+            is_mean = row == len(lines) - 1
+            _write(axes, (column, row), f"{value:.0f}", colour, bold=is_mean)
     _label(axes, lines, names, labels)
-    foot = "false pairs: " + ", ".join(f"{name} {false[name]:,}" for name in names)
-    axes.text(0, -0.01, foot, transform=axes.transAxes, va="top", fontsize=7.5, color="0.3")
+    for column, name in enumerate(names):
+        _write(axes, (column, len(lines)), f"{false[name]:,}", "0.2")
+    axes.set_ylim(len(lines) + 0.5, -0.5)
     what = run.kind.removeprefix("quality ")
     title = f"Copies found, %: {run.settings['originals']} {what}, {len(run.rows)} edits of each"
     axes.set_title(title, loc="left", fontsize=11, pad=44)
     return figure
+
+
+def _write(
+    axes: Any,  # noqa: ANN401
+    place: tuple[float, float],
+    text: str,
+    colour: str,
+    *,
+    bold: bool = False,
+) -> None:
+    weight = "bold" if bold else "normal"
+    axes.text(*place, text, ha="center", va="center", fontsize=8, color=colour, fontweight=weight)
 
 
 def _label(
@@ -65,12 +72,14 @@ def _label(
     groups: list[tuple[float, str]],
 ) -> None:
     places = [place for place, line in enumerate(lines) if line is not None]
-    axes.set_yticks(places, [line[0] for line in lines if line is not None], fontsize=8)
-    heads = [name.replace(NEAR, "\nor near") for name in names]
+    edits = [line[0] for line in lines if line is not None]
+    axes.set_yticks([*places, len(lines)], [*edits, "false pairs"], fontsize=8)
+    heads = [name.replace(NEAR, "\nor near").replace(" (", "\n(") for name in names]
     axes.set_xticks(range(len(names)), heads, fontsize=8.5)
     axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
     axes.spines[:].set_visible(False)
     axes.set_xticks(np.arange(1, len(names)) - 0.5, minor=True)
+    axes.grid(visible=False)
     axes.grid(visible=True, which="minor", axis="x", color="white", linewidth=2)
     axes.tick_params(which="minor", top=False, bottom=False)
     for place, name in groups:
