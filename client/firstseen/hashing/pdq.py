@@ -31,7 +31,7 @@ _FLAT_LEVELS: Final = 2.0  # how near the median a coefficient says nothing
 
 # Meta's running sums move a coefficient by at most 0.004 from the matrix products' (measured on
 # photographs of up to 6,000 pixels a side). Two that are nearer than this are summed in order.
-_ROUNDING: Final = 0.006
+_ROUNDING: Final = 0.005
 
 _SIDE: Final = 16  # coefficients a side
 _MIN_SIDE: Final = 5  # below, Meta's gives no bits and quality 0

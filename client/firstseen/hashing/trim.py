@@ -16,12 +16,13 @@ from firstseen.hashing.tent import Levels
 _LINES: Final = 512
 # JPEG at quality 30 leaves a black or white bar within 4 levels, but for the block beside the
 # picture; a line may also hold some specks.
-_BAR_LEVELS: Final = 10
+_BAR_LEVELS: Final = 6
 _BAR_SPECKS: Final = 0.02
-# A bar's lines may drift together by this much, as those of a faint gradient do.
-_DRIFT_LEVELS: Final = 14
+# A bar keeps its level from line to line; the dark edge of a photograph drifts away.
+_DRIFT_LEVELS: Final = 4
 # What is left must be a picture: bars take at most four fifths of a side.
 _LEAST_SHARE: Final = 0.2
+_CHUNK_LINES: Final = 8
 _ROUNDS: Final = 3  # bars inside bars: a black film in a white frame in a screenshot
 # Cutting off less than this leaves a hash that matches anyway.
 _WORTH_SHARE: Final = 0.01
@@ -122,10 +123,15 @@ def _bar(lines: Levels) -> int:
     """How many lines at the beginning are of one level, the same for all."""
     if lines.size == 0:
         return 0
-    middles = np.median(lines, axis=1)
-    specks = np.mean(np.abs(lines - middles[:, None]) > _BAR_LEVELS, axis=1)
-    plain = (specks <= _BAR_SPECKS) & (np.abs(middles - middles[0]) <= _DRIFT_LEVELS)
-    return len(plain) if plain.all() else int(np.argmin(plain))
+    level = np.median(lines[0])
+    for start in range(0, len(lines), _CHUNK_LINES):  # most pictures have no bar: stop early
+        some = lines[start : start + _CHUNK_LINES]
+        middles = np.median(some, axis=1)
+        specks = np.mean(np.abs(some - middles[:, None]) > _BAR_LEVELS, axis=1)
+        plain = (specks <= _BAR_SPECKS) & (np.abs(middles - level) <= _DRIFT_LEVELS)
+        if not plain.all():
+            return start + int(np.argmin(plain))
+    return len(lines)
 
 
 def _ground(levels: Levels) -> _Mask | None:
