@@ -14,7 +14,7 @@ import av.video
 import numpy as np
 import numpy.typing as npt
 
-from firstseen.hashing.frames import open_video, video_stream
+from firstseen.hashing.frames import open_video, refusing_damage, video_stream
 from firstseen.hashing.video_limits import Budget, VideoLimits
 
 # Where videohash looks (`FramesExtractor.detect_crop`), at the third frame of each place.
@@ -50,7 +50,7 @@ def find_crop(stream: BinaryIO, limits: VideoLimits) -> Crop | None:
     stream.seek(0)
     budget = Budget(limits)
     found: list[Crop] = []
-    with open_video(stream, limits) as container:
+    with refusing_damage(), open_video(stream, limits) as container:
         shown = video_stream(container)
         start_s = (container.start_time or 0) / av.time_base
         length_s = ceil((container.duration or 0) / av.time_base)

@@ -2,7 +2,8 @@
 
 A copy is cropped, framed or written on in ways that move a whole-picture hash too far, so the
 list holds parts of every frame and the question holds the mirror image. Parts are taken of the
-picture inside the bars, so that a letterboxed copy has the parts of its original.
+picture inside the bars, so that a letterboxed copy has the parts of its original, and of the
+frame with its bars.
 """
 
 import dataclasses
@@ -48,7 +49,8 @@ def asked_frame(
     hashes = [pdq.hash() for pdq in kept]
     if mirrored:
         hashes += [pdq.mirrored() for pdq in kept]
-    return _frame(offset_ms, whole, hashes, _tiles(luma, inside))
+    parts = [tile for box in _grounds(luma, inside) for tile in _tiles(luma, box)]
+    return _frame(offset_ms, whole, hashes, parts)
 
 
 def listed_frame(
@@ -66,7 +68,8 @@ def listed_frame(
     hashes = [pdq.hash() for pdq in _kept(luma, whole, inside)]
     parts: list[Hash] = []
     if profile is not BankProfile.LEAN:
-        parts += [*_tiles(luma, inside), *_crops(luma, inside, profile)]
+        for box in _grounds(luma, inside):
+            parts += [*_tiles(luma, box), *_crops(luma, box, profile)]
     return _frame(offset_ms, whole, hashes, parts)
 
 
@@ -81,6 +84,15 @@ def _kept(luma: Luma, whole: Pdq, inside: Box) -> list[Pdq]:
     return kept if inside == luma.whole else [*kept, *telling(luma, [inside])]
 
 
+def _grounds(luma: Luma, inside: Box) -> tuple[Box, ...]:
+    """What parts are taken of: the picture inside its bars, and the frame with them.
+
+    A copy may be cropped with its bars on, and a band with words over the foot of a picture
+    looks like a bar while the picture is still whole.
+    """
+    return (inside,) if inside == luma.whole else (inside, luma.whole)
+
+
 def _tiles(luma: Luma, inside: Box) -> Iterator[Hash]:
     return (pdq.hash(HashType.PDQ_TILE) for pdq in telling(luma, tile_boxes(inside)))
 
@@ -89,9 +101,7 @@ def _crops(luma: Luma, inside: Box, profile: BankProfile) -> Iterator[Hash]:
     return (pdq.hash() for pdq in telling(luma, crop_boxes(inside, profile)))
 
 
-def _frame(
-    offset_ms: int, whole: Pdq, hashes: list[Hash], parts: Iterator[Hash] | list[Hash]
-) -> HashedFrame | None:
+def _frame(offset_ms: int, whole: Pdq, hashes: list[Hash], parts: list[Hash]) -> HashedFrame | None:
     if not hashes:  # then its parts would tell as little
         return None
     own = dict.fromkeys(of_frame(hash_, offset_ms) for hash_ in hashes)

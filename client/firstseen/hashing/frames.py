@@ -7,6 +7,7 @@ thread waits for the interpreter's lock while the thread that closes the decoder
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, NoReturn
 
@@ -35,6 +36,8 @@ CODECS: Final = (
 _WHOLE_PIXELS: Final = 1_920 * 1_088
 # Anything smaller has nothing to see; as for pictures.
 _MIN_SIDE: Final = 5
+# What is made of every frame would take memory by the hour.
+_WATCHED_MS: Final = 3_600 * 1_000
 # Copies cut out of a stream begin with packets that cannot be decoded yet; files of nothing
 # but such packets are not worth the time.
 _MAX_BAD_PACKETS: Final = 2_000
@@ -67,7 +70,7 @@ def video_frames(
         sampling: which frames.
         limits: what it may cost.
         progress: told at every sampled frame.
-        watch: shown every frame, when all are decoded.
+        watch: shown every frame, when all are decoded and of no more than an hour.
 
     Raises:
         MediaError: not a video of an allowed format, without a frame that can be decoded, or
@@ -79,18 +82,22 @@ def video_frames(
         raise MediaError(f"{size_bytes:,} bytes, at most {limits.size_bytes:,}")
     budget = Budget(limits)
     found = False
-    try:
-        with open_video(stream, limits) as container:
-            for frame in _sampled(container, sampling, limits, budget, progress, watch):
-                found = True
-                yield frame
-    except MediaError:
-        raise
-    # PyAV raises its own kinds, and ValueError or OverflowError on numbers that no file has.
-    except (av.error.FFmpegError, ValueError, OverflowError, IndexError, MemoryError) as error:
-        raise MediaError(f"damaged video ({type(error).__name__})") from None
+    with refusing_damage(), open_video(stream, limits) as container:
+        for frame in _sampled(container, sampling, limits, budget, progress, watch):
+            found = True
+            yield frame
     if not found:
         raise MediaError("a video without a frame that can be decoded")
+
+
+@contextmanager
+def refusing_damage() -> Iterator[None]:
+    """Makes what a decoder raises on a damaged file a MediaError."""
+    try:
+        yield
+    # PyAV raises its own kinds, and others on numbers that no file has.
+    except (av.error.FFmpegError, ValueError, OverflowError, IndexError, MemoryError) as error:
+        raise MediaError(f"damaged video ({type(error).__name__})") from None
 
 
 def open_video(stream: BinaryIO, limits: VideoLimits) -> av.container.InputContainer:
@@ -142,6 +149,8 @@ def _sampled(
     if sampling.only_key_frames(duration_ms):
         context.skip_frame = "NONKEY"
         watch = None
+    if (duration_ms or 0) > _WATCHED_MS:
+        watch = None
     file_start_s = (container.start_time or 0) / av.time_base
     start_s: float | None = None
     next_ms = 0
@@ -177,7 +186,9 @@ def video_stream(container: av.container.InputContainer) -> av.video.VideoStream
     found = [
         stream
         for stream in container.streams.video
-        if not stream.disposition & av.stream.Disposition.attached_pic
+        # A stream of a codec that FFmpeg does not know has no context, whatever the types say.
+        if getattr(stream, "codec_context", None) is not None
+        and not stream.disposition & av.stream.Disposition.attached_pic
     ]
     if not found:
         raise MediaError("a file without a video in it")

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from firstseen.hashing.black_bars import Crop, find_crop
-from firstseen.hashing.frames import open_video, video_stream
+from firstseen.hashing.frames import open_video, refusing_damage, video_stream
 from firstseen.hashing.video_limits import Budget, VideoLimits
 from firstseen.items import Hash, HashType, HashValue
 
@@ -54,7 +54,7 @@ def videohash(stream: BinaryIO, limits: VideoLimits) -> Hash | None:
     collage = Collage(find_crop(stream, limits))
     budget = Budget(limits)
     stream.seek(0)
-    with open_video(stream, limits) as container:
+    with refusing_damage(), open_video(stream, limits) as container:
         start_s = (container.start_time or 0) / av.time_base
         for frame in container.decode(video_stream(container)):
             budget.spend(frame.width, frame.height)

@@ -1,0 +1,110 @@
+"""Clips made of photographs at test time: pans and zooms, of any shape, rate and codec.
+
+`python -m tests.client.clips FOLDER` writes those of tests/data/clips anew.
+"""
+
+import struct
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image, ImageDraw
+
+ROOT = Path(__file__).resolve().parents[1]
+PHOTOS = tuple(sorted((ROOT / "data" / "photos").glob("*.jpg")))
+Picture = Image.Image
+
+
+def pan(
+    photos: Sequence[Path], seconds: float, fps: float, size: tuple[int, int]
+) -> Iterator[Picture]:
+    """One photograph after another, each slowly zoomed into and moved over."""
+    pictures = [Image.open(path).convert("RGB") for path in photos]
+    count = round(seconds * fps)
+    each = max(count // len(pictures), 1)
+    for index in range(count):
+        picture = pictures[min(index // each, len(pictures) - 1)]
+        progress = index % each / each
+        width, height = (side * (1 - 0.25 * progress) for side in picture.size)
+        left, top = (picture.width - width) * progress, (picture.height - height) * (1 - progress)
+        box = (left, top, left + width, top + height)
+        yield picture.resize(size, Image.Resampling.BILINEAR, box=box)
+
+
+def framed(pictures: Iterable[Picture], size: tuple[int, int], colour: str) -> Iterator[Picture]:
+    """Each picture in the middle of a larger ground."""
+    for picture in pictures:
+        ground = Image.new("RGB", size, colour)
+        place = ((size[0] - picture.width) // 2, (size[1] - picture.height) // 2)
+        ground.paste(picture, place)
+        yield ground
+
+
+def captioned(pictures: Iterable[Picture]) -> Iterator[Picture]:
+    """Each picture with the same words on a band across its foot."""
+    for picture in pictures:
+        drawn = picture.copy()
+        pen = ImageDraw.Draw(drawn)
+        width, height = drawn.size
+        pen.rectangle((0, height * 0.86, width, height), fill="black")
+        pen.text((width * 0.1, height * 0.88), "seen in the park today", fill="white")
+        yield drawn
+
+
+def as_frame(picture: Picture) -> av.VideoFrame:
+    """A picture in RGB as a frame to encode."""
+    return av.VideoFrame.from_ndarray(np.asarray(picture, np.uint8), format="rgb24")
+
+
+def write_clip(
+    path: Path, pictures: Iterable[Picture], fps: float, codec: str = "libx264", **options: str
+) -> Path:
+    """Encodes pictures of one size; returns the path."""
+    # One thread: the bytes are then the same on every machine.
+    chosen = {"threads": "1"} | ({"preset": "ultrafast", "crf": "24"} if codec == "libx264" else {})
+    with av.open(str(path), "w") as container:
+        rate = Fraction(fps).limit_denominator(1_001)
+        stream = container.add_stream(codec, rate=rate, options=chosen | options)
+        assert isinstance(stream, av.VideoStream)
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        first = True
+        for picture in pictures:
+            if first:
+                stream.width, stream.height = picture.size
+                first = False
+            container.mux(stream.encode(as_frame(picture)))
+        container.mux(stream.encode(None))
+    return path
+
+
+def write_pan(path: Path, seconds: float = 6, fps: float = 10, first: int = 0) -> Path:
+    """A small clip of three photographs."""
+    return write_clip(path, pan(PHOTOS[first : first + 3], seconds, fps, (320, 240)), fps)
+
+
+def turned(clip: bytes) -> bytes:
+    """An MP4 that asks to be shown a quarter turn clockwise, as phones held upright write it."""
+    # The matrix of the track's header (ISO/IEC 14496-12, 8.3.2), 40 bytes behind a version 0 box.
+    place = clip.index(b"tkhd") + 4 + 40
+    one = 1 << 16
+    quarter = struct.pack(">9i", 0, one, 0, -one, 0, 0, 0, 0, 1 << 30)
+    return clip[:place] + quarter + clip[place + 36 :]
+
+
+def write_samples(folder: Path) -> None:
+    """The clips of tests/data/clips, whose videohash is known."""
+    write_clip(folder / "short.mp4", pan(PHOTOS[:2], 3, 10, (160, 90)), 10)
+    write_clip(folder / "tall.mp4", pan(PHOTOS[2:5], 7.5, 8, (90, 160)), 8, crf="30")
+    inside = pan(PHOTOS[5:9], 12, 6, (160, 90))
+    write_clip(folder / "letterbox.mp4", framed(inside, (160, 160), "black"), 6, crf="30")
+    write_clip(folder / "long.mp4", pan(PHOTOS[4:12], 66, 2, (128, 96)), 2, crf="30")
+    write_clip(folder / "slow.mkv", pan(PHOTOS[12:16], 20, 1.5, (160, 120)), 1.5, "mpeg4")
+    clip = write_clip(folder / "turned.mp4", pan(PHOTOS[9:12], 5, 8, (160, 90)), 8, crf="30")
+    clip.write_bytes(turned(clip.read_bytes()))
+
+
+if __name__ == "__main__":
+    write_samples(Path(sys.argv[1]))
