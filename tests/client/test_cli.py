@@ -56,7 +56,7 @@ def test_json_is_one_object_a_line_and_errors_are_lines_too(
     run: Run, address: str, photos: tuple[Path, ...], tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.jpg"
-    bad.write_text("no picture")
+    bad.write_bytes(b"no picture\0")
     code, out, _ = run(
         photos[0], bad, tmp_path / "none", "--server", address, "--plaintext", "--json"
     )

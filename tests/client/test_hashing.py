@@ -128,8 +128,8 @@ def test_first_bytes_say_what_a_file_is(head: bytes, media_type: MediaType) -> N
     assert media_type_of(head) is media_type
 
 
-def test_video_and_document_have_exact_hashes_alone(tmp_path: Path) -> None:
-    data = b"%PDF-1.7\n" + bytes(3 << 20)
+def test_document_of_a_kind_that_is_not_read_has_exact_hashes_alone(tmp_path: Path) -> None:
+    data = b"\xd0\xcf\x11\xe0" + bytes(3 << 20)  # Office before 2007
     (tmp_path / "a.jpg").write_bytes(data)
     item = hash_file(tmp_path / "a.jpg")
     assert item.media_type is MediaType.DOCUMENT
@@ -141,9 +141,12 @@ def test_files_that_cannot_be_hashed_say_so(tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").touch()
     with pytest.raises(MediaError, match="empty"):
         hash_file(tmp_path / "empty.jpg")
-    (tmp_path / "text.jpg").write_text("hello")
+    (tmp_path / "drawing.jpg").write_text("<svg>hello</svg>")
     with pytest.raises(MediaError, match="known format"):
-        hash_file(tmp_path / "text.jpg")
+        hash_file(tmp_path / "drawing.jpg")
+    (tmp_path / "broken.jpg").write_bytes(b"%PDF-1.7\n")
+    with pytest.raises(MediaError, match="damaged document"):
+        hash_file(tmp_path / "broken.jpg")
     with pytest.raises(FileNotFoundError):
         hash_file(tmp_path / "none.jpg")
     with pytest.raises(IsADirectoryError):

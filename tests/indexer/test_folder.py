@@ -67,7 +67,7 @@ def test_broken_files_are_rejected_with_their_place(
     folder.mkdir()
     shutil.copy(photos[0], folder / "good.jpg")
     (folder / "empty.jpg").touch()
-    (folder / "text.jpg").write_text("no picture", encoding="utf-8")
+    (folder / "text.jpg").write_bytes(b"no picture\0")
     (folder / "cut.jpg").write_bytes(photos[1].read_bytes()[:200])
     (folder / "line\nbreak.jpg").touch()
     (folder / os.fsdecode(b"not-utf8-\xff.jpg")).touch()

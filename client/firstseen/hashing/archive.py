@@ -32,13 +32,7 @@ class Archive:
     """
 
     def __init__(self, data: bytes, limits: DocumentLimits) -> None:
-        # Python makes an object for each entry, so their number is bounded before that.
-        if data.count(_CENTRAL_ENTRY) > limits.max_entries:
-            raise MediaError(f"over {limits.max_entries:,} files in the document")
-        try:
-            self._zip: Final = zipfile.ZipFile(BytesIO(data))
-        except Exception as error:  # as `read`
-            raise _damaged(error) from error
+        self._zip: Final = open_zip(data, limits)
         self._infos: Final = {info.filename: info for info in self._zip.infolist()}
         self._check_sizes(limits)
         self._check_markup(limits)
@@ -67,10 +61,8 @@ class Archive:
 
     def _check_sizes(self, limits: DocumentLimits) -> None:
         infos = self._zip.infolist()
-        if any(info.flag_bits & 0x1 for info in infos):
-            raise MediaError("encrypted document")
-        if any(info.compress_type not in _METHODS for info in infos):
-            raise MediaError("damaged document (packed by an unknown method)")
+        for info in infos:
+            _check_method(info)
         unpacked = sum(info.file_size for info in infos)
         packed = sum(info.compress_size for info in infos)
         if unpacked > limits.max_unpacked_bytes:
@@ -97,16 +89,53 @@ class Archive:
                 raise MediaError("markup in an unknown encoding")
 
     def _is_markup(self, name: str) -> bool:
-        try:
-            with self._zip.open(self._infos[name]) as stream:
-                head = stream.read(_PEEK_BYTES)
-        except Exception as error:  # as `read`
-            raise _damaged(error) from error
+        head = peek(self._zip, name, _PEEK_BYTES)
         # Behind a byte order mark and spaces, in UTF-8 or UTF-16.
         starts = head.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n").startswith(b"<")
         if head and not starts and name.lower().endswith(_MARKUP_NAMES):
             raise MediaError("markup in an unknown encoding")
         return starts
+
+
+def open_zip(data: bytes, limits: DocumentLimits) -> zipfile.ZipFile:
+    """Opens a ZIP file of not too many files; of their sizes nothing is known yet.
+
+    Raises:
+        MediaError: it is damaged, encrypted or has too many files.
+    """
+    # Python makes an object for each entry, so their number is bounded before that.
+    if data.count(_CENTRAL_ENTRY) > limits.max_entries:
+        raise MediaError(f"over {limits.max_entries:,} files in the document")
+    try:
+        opened = zipfile.ZipFile(BytesIO(data))
+    except Exception as error:  # as `Archive.read`
+        raise _damaged(error) from error
+    if any(info.flag_bits & 0x1 for info in opened.infolist()):
+        raise MediaError("encrypted document")
+    return opened
+
+
+def peek(opened: zipfile.ZipFile, name: str, size_bytes: int) -> bytes:
+    """The beginning of one file; empty when it is not there.
+
+    Raises:
+        MediaError: it is damaged, or packed by a method that is not allowed.
+    """
+    try:
+        info = opened.getinfo(name)
+    except KeyError:
+        return b""
+    _check_method(info)
+    try:
+        with opened.open(info) as stream:
+            return stream.read(size_bytes)
+    except Exception as error:  # as `Archive.read`
+        raise _damaged(error) from error
+
+
+def _check_method(info: zipfile.ZipInfo) -> None:
+    if info.compress_type not in _METHODS:
+        raise MediaError("damaged document (packed by an unknown method)")
 
 
 def _damaged(error: Exception) -> MediaError:

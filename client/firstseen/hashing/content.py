@@ -33,7 +33,9 @@ class Content:
         limits: the bounds of this document.
     """
 
-    def __init__(self, limits: DocumentLimits, now_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, limits: DocumentLimits, now_s: Callable[[], float] = time.thread_time
+    ) -> None:
         self.limits: Final = limits
         self._now_s: Final = now_s
         self._until_s: Final = now_s() + limits.max_seconds
@@ -71,6 +73,8 @@ class Content:
 
     def check_time(self) -> None:
         """Called before each page, sheet, chapter or picture.
+
+        It is this thread's own time: a busy device must not change what is found.
 
         Raises:
             MediaError: it has taken too long.

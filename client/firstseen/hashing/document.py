@@ -87,7 +87,7 @@ def read_document(data: bytes, limits: DocumentLimits = _LIMITS) -> Content | No
         raise MediaError("empty file")
     if len(data) > limits.max_bytes:
         raise MediaError(f"over {limits.max_bytes:,} bytes")
-    kind = document_kind(data)
+    kind = document_kind(data, limits)
     if kind is None:
         return None
     content = Content(limits)

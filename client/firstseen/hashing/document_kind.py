@@ -1,13 +1,13 @@
 """What kind of document a file is, by its content alone."""
 
 import re
-import zipfile
 from enum import StrEnum
-from io import BytesIO
 from typing import Final
 
 from firstseen.errors import MediaError
+from firstseen.hashing.archive import open_zip, peek
 from firstseen.hashing.charset import decode, has_controls
+from firstseen.hashing.document_limits import DocumentLimits
 
 # Enough of a file to tell text from pictures.
 HEAD_BYTES: Final = 4_096
@@ -15,6 +15,8 @@ _OLE: Final = b"\xd0\xcf\x11\xe0"
 # The stream that holds an encrypted DOCX, PPTX or XLSX ([MS-OFFCRYPTO] 2.3.4.4).
 _ENCRYPTED: Final = "EncryptedPackage".encode("utf-16-le")
 _WEB_PAGE: Final = re.compile(r"<!doctype\s+html|<(html|head|body)[\s>]", re.IGNORECASE)
+# What the package itself refers to: its main part, beside properties and thumbnails.
+_OFFICE_PART: Final = re.compile(rb"Target\s*=\s*[\"']/?(word|ppt|xl)/")
 # Of a few bytes that are no UTF-8, nobody can say that they are text.
 _MIN_LEGACY_BYTES: Final = 64
 
@@ -33,21 +35,29 @@ class DocumentKind(StrEnum):
     TXT = "txt"
 
 
-def document_kind(data: bytes) -> DocumentKind | None:
+_OFFICE_KINDS: Final = {
+    b"word": DocumentKind.DOCX,
+    b"ppt": DocumentKind.PPTX,
+    b"xl": DocumentKind.XLSX,
+}
+
+
+def document_kind(data: bytes, limits: DocumentLimits) -> DocumentKind | None:
     """The kind of a document; None when its content cannot be read.
 
     Args:
         data: the whole file.
+        limits: how many files an archive may have.
 
     Raises:
-        MediaError: it is encrypted, or a damaged archive.
+        MediaError: it is encrypted, or an archive that is damaged or has too many files.
     """
     if data.startswith(b"%PDF-"):
         return DocumentKind.PDF
     if data.startswith(b"{\\rtf"):
         return DocumentKind.RTF
     if data.startswith(b"PK\x03\x04"):
-        return _archive_kind(data)
+        return _archive_kind(data, limits)
     if data.startswith(_OLE):
         if _ENCRYPTED in data:
             raise MediaError("encrypted document")
@@ -73,32 +83,17 @@ def text_kind(head: bytes) -> DocumentKind | None:
     return None if is_drawing else DocumentKind.TXT
 
 
-def _archive_kind(data: bytes) -> DocumentKind | None:
-    try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
-            names = frozenset(archive.namelist())
-            mimetype = b""
-            if "mimetype" in names:
-                with archive.open("mimetype") as stream:
-                    mimetype = stream.read(100)
-    # A damaged archive fails in many ways: BadZipFile, zlib.error, RuntimeError, ValueError, ...
-    except Exception as error:
-        raise MediaError(f"damaged document ({type(error).__name__})") from error
+def _archive_kind(data: bytes, limits: DocumentLimits) -> DocumentKind | None:
+    with open_zip(data, limits) as opened:
+        names = frozenset(opened.namelist())
+        mimetype = peek(opened, "mimetype", HEAD_BYTES)
+        relations = peek(opened, "_rels/.rels", HEAD_BYTES)
     if mimetype.startswith(b"application/vnd.oasis.opendocument."):
         return DocumentKind.ODF
     if mimetype.startswith(b"application/epub+zip") or "META-INF/container.xml" in names:
         return DocumentKind.EPUB
     if {"content.xml", "META-INF/manifest.xml"} <= names:
         return DocumentKind.ODF
-    if "[Content_Types].xml" in names:
-        for folder, kind in _OFFICE_FOLDERS.items():
-            if any(name.startswith(folder) for name in names):
-                return kind
+    for folder in _OFFICE_PART.findall(relations.replace(b"\0", b"")):
+        return _OFFICE_KINDS[folder]
     return None
-
-
-_OFFICE_FOLDERS: Final = {
-    "word/": DocumentKind.DOCX,
-    "ppt/": DocumentKind.PPTX,
-    "xl/": DocumentKind.XLSX,
-}

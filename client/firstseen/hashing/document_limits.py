@@ -17,9 +17,10 @@ class DocumentLimits:
             more than declared is ever unpacked.
         max_ratio: unpacked to packed bytes, for archives that unpack to over 16 MiB. Sheets of
             numbers reach about 40; deflate can do 1,032.
-        max_markup_bytes: of all XML in an archive, or of one RTF file without its pictures.
+        max_markup_bytes: of all XML in an archive, or of one web page.
         max_tags: `<` in all XML of an archive, or in one web page. A novel has about 200,000.
-        max_seconds: between two steps, a step being a page, sheet, chapter or picture.
+        max_seconds: of computing. Looked at before each page, sheet, chapter and picture, so one
+            of these can take longer.
         max_pages: pages, slides, sheets or chapters. Second kind, as all that follow.
         max_characters: of text.
         max_pictures: pictures in it.

@@ -25,8 +25,10 @@ def read(data: bytes, content: Content) -> None:
     """Takes the text of the page's body.
 
     Raises:
-        MediaError: over the limit of tags or of time.
+        MediaError: over the limit of bytes, tags or time.
     """
+    if len(data) > content.limits.max_markup_bytes:
+        raise MediaError(f"over {content.limits.max_markup_bytes:,} bytes of markup")
     if data.count(b"<") > content.limits.max_tags:
         raise MediaError(f"over {content.limits.max_tags:,} tags")
 

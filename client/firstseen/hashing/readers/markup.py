@@ -79,10 +79,18 @@ def xml_text(data: bytes, grammar: Grammar) -> str:
 
 
 def html_text(page: str, grammar: Grammar) -> str:
-    """The text of a web page, however broken."""
-    parser = etree.HTMLParser(target=_Collector(grammar), encoding="utf-8", no_network=True)
+    """The text of a web page, however broken.
+
+    Raises:
+        MediaError: libxml2 gives up on it.
+    """
+    # Without `huge_tree` a text of ten megabytes or a depth of 256 is cut off without a word. HTML
+    # has no entities of its own to multiply, and no tree is built; the caller bounds the size.
+    parser = etree.HTMLParser(
+        target=_Collector(grammar), encoding="utf-8", no_network=True, huge_tree=True
+    )
     try:
-        text: str = etree.fromstring(page.encode("utf-8", "replace"), parser)
+        text: str = etree.fromstring(page.replace("\0", "").encode("utf-8", "replace"), parser)
     except (etree.LxmlError, ValueError) as error:
         raise MediaError(f"damaged document ({type(error).__name__})") from error
     return text

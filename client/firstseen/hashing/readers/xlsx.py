@@ -12,6 +12,8 @@ from firstseen.hashing.content import Content
 from firstseen.hashing.quiet import Quiet
 
 _ROWS_A_STEP: Final = 1_000
+# What Excel itself can open; openpyxl makes an empty row of each that a file leaves out.
+_MAX_ROWS: Final = 1_048_576
 _quiet: Final = Quiet()
 
 
@@ -40,7 +42,8 @@ def _read_cells(data: bytes, content: Content) -> None:
     try:
         for sheet in islice(book.worksheets, content.limits.max_pages):
             sheet.reset_dimensions()  # what a sheet says of its size may be wrong
-            for number, row in enumerate(sheet.iter_rows(values_only=True)):
+            rows = islice(sheet.iter_rows(values_only=True), _MAX_ROWS)
+            for number, row in enumerate(rows):
                 if number % _ROWS_A_STEP == 0:
                     content.check_time()
                 if content.is_full:
