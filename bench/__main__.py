@@ -90,9 +90,11 @@ def _parser() -> argparse.ArgumentParser:
     fresh.add_argument(
         "--during-build", action="store_true", help="an eighth of the list is added beforehand"
     )
+    fresh.add_argument("--query", type=_seconds, default=3.0, help="seconds of others' checks")
     server = command("server", "what Check costs beside an empty call", _server)
     _add_list(server, 1_000_000)
     server.add_argument("--block", type=_seconds, default=0.75, help="seconds of load at a time")
+    server.add_argument("--blocks", type=_count, default=server_bench.BLOCKS, help="a figure")
     server.add_argument(
         "--loads",
         type=float,
@@ -104,6 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     index = command("index", "how fast each index searches", _index)
     index.add_argument("--sizes", type=_count, nargs="+", default=[10_000, 100_000, 1_000_000])
     index.add_argument("--kinds", choices=KINDS, nargs="+", default=["real", "uniform"])
+    index.add_argument("--peers", choices=index_bench.KEYS, nargs="+", default=index_bench.KEYS)
+    index.add_argument("--round", type=_seconds, default=index_bench.ROUND_S, help="seconds")
     kill = command("kill", "what the SDK sees of workers that are killed", _kill)
     _add_list(kill, 100_000)
     kill.add_argument("--kills", type=_count, default=5)
@@ -144,7 +148,7 @@ def _load(options: argparse.Namespace) -> int:
 
 
 def _freshness(options: argparse.Namespace) -> int:
-    meanwhile = Meanwhile(options.load_rate, options.during_build)
+    meanwhile = Meanwhile(options.load_rate, options.during_build, options.query)
     run = freshness_bench.run(_work(options), options.changes, meanwhile, options.workers)
     return _finish(run, options.out)
 
@@ -159,12 +163,15 @@ def _work(options: argparse.Namespace) -> Workload:
 
 
 def _server(options: argparse.Namespace) -> int:
-    run = server_bench.run(_work(options), options.block, options.workers, options.loads)
+    run = server_bench.run(
+        _work(options), options.block, options.blocks, options.workers, options.loads
+    )
     return _finish(run, options.out)
 
 
 def _index(options: argparse.Namespace) -> int:
-    return _finish(index_bench.run(options.sizes, options.kinds, options.seed), options.out)
+    run = index_bench.run(options.sizes, options.kinds, options.seed, options.peers, options.round)
+    return _finish(run, options.out)
 
 
 def _quality(options: argparse.Namespace) -> int:
@@ -172,7 +179,7 @@ def _quality(options: argparse.Namespace) -> int:
 
 
 def _all(_: argparse.Namespace) -> int:
-    return max(main([kind]) for kind in ("load", "freshness", "server", "index"))
+    return max(main([kind]) for kind in ("load", "freshness", "server", "kill", "index"))
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Two revisions side by side in the small parts: `python -m bench.compare REF` (`make bench-compare`).
+"""The small parts of two revisions side by side: `python -m bench.compare REF`.
 
 The other revision is checked out into a temporary work tree and runs its own `pytest bench` in this
 environment, in turns with this one, so that whatever else the machine does hits both alike. What
@@ -7,6 +7,7 @@ counts is the fastest and the median time of all turns.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from bench.running import ROOT
+from bench.running import ROOT, environment
 
 TURNS: Final = 3
 # Slower by more than this in both figures is worth a look; a quiet machine repeats within a tenth.
@@ -108,6 +109,7 @@ def _run(tree: Path, only: str | None) -> Measured:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "bench", "-q", *options],
             cwd=tree,
+            env=environment() | {"PYTHONPATH": f"{tree}{os.pathsep}{tree / 'client'}"},
             capture_output=True,
             text=True,
             check=False,

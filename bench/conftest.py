@@ -1,4 +1,4 @@
-"""Times what is in this folder: elsewhere the project's options have pytest-benchmark switched off."""
+"""Times what is in this folder: elsewhere the project's options switch pytest-benchmark off."""
 
 import pytest
 

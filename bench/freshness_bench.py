@@ -5,8 +5,7 @@ is the new one on every one of some connections, which the kernel gives to the s
 moments of the commits are spread over the server's polling.
 
 Meanwhile hashes may be listed at some rate, and an eighth of the list at once beforehand, which
-makes the server join or build parts of its index. What that does to other people's checks is
-measured, too.
+has the server build another segment. What that does to other people's checks is measured, too.
 """
 
 import random
@@ -16,7 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
@@ -26,8 +25,8 @@ import numpy as np
 from bench.generators import Generators, Load, generators
 from bench.load_client import CHANNELS, Job, Stub, write_requests
 from bench.run_file import Row, Run, percentiles
-from bench.running import running_server
-from bench.stores import make_store, new_items, with_workers, worker_count
+from bench.running import RunningServer, running_server
+from bench.stores import make_store, new_items, start_limit_s, with_workers, worker_count
 from bench.workload import Values, Workload, hashes
 from engine.clock import SystemClock
 from engine.entries import ItemId
@@ -39,9 +38,9 @@ LIMIT_S: Final = 60.0
 _PHASE_S: Final = 0.1  # longer than the server's polling interval
 _LOAD_EVERY_S: Final = 0.1
 _BULK: Final = 10_000  # hashes of one commit when as many as possible are listed
-_GROWTH: Final = 8  # a part this much smaller than the next is joined with it (engine/layer.py)
-_QUERY_S: Final = 3.0
-_SETTLE_S: Final = 4.0  # after the bulk, for what the server builds of it
+_GROWTH: Final = 8  # that share more, and the builder makes another segment (server/builder.py)
+_EARLY: Final = {"index": {"segment_min_entries": 1_000}}  # builds of short lists, too
+_BUILD_LIMIT_S: Final = 300.0
 
 
 class _Background:
@@ -53,7 +52,6 @@ class _Background:
         self._bank_id = writer.banks()[0].bank_id
         self._chance = np.random.default_rng(seed + 11)
         self._end = threading.Event()
-        self.bulk_done = threading.Event()
         self.listed = 0
 
     @contextmanager
@@ -70,7 +68,6 @@ class _Background:
     def _run(self, bulk: int, rate_per_s: int) -> None:
         for start in range(0, bulk, _BULK):
             self._list(min(_BULK, bulk - start))
-        self.bulk_done.set()
         start_s, listed = time.monotonic(), 0
         while not self._end.wait(_LOAD_EVERY_S):
             due = round((time.monotonic() - start_s) * rate_per_s) - listed
@@ -92,10 +89,13 @@ class Meanwhile:
     Attributes:
         load_rate_per_s: hashes listed in a second.
         during_build: whether an eighth of the list is added first.
+        query_s: seconds for which the checks of others are timed, again and again until the segment
+            is there.
     """
 
     load_rate_per_s: int = 0
     during_build: bool = False
+    query_s: float = 3.0
 
 
 def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), workers: int = 0) -> Run:
@@ -108,11 +108,12 @@ def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), worker
         workers: of the server; 0 for one of each core.
 
     Raises:
-        TimeoutError: a change was not served within a minute.
+        TimeoutError: a change was not served within a minute, or no segment built.
     """
-    workers = workers or worker_count()
+    workers = worker_count(workers)
     listed = work.listed()
-    extra = hashes(changes, work.seed + 3, work.kind if work.kind != "crops" else "real")
+    # Near nothing that is listed, for sure: real ones meet by chance, and stay known.
+    extra = hashes(changes, work.seed + 3, "balanced")
     bulk = work.size // _GROWTH + 1 if meanwhile.during_build else 0
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="firstseen-freshness-") as name, ExitStack() as stack:
@@ -120,20 +121,30 @@ def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), worker
         make_store(store, listed)
         queries = work.queries(1_000, listed)
         write_requests(asked, [_request(value) for value in queries])
-        server = stack.enter_context(running_server(store, with_workers(workers)))
+        server = stack.enter_context(
+            running_server(
+                store, {**with_workers(workers), **_EARLY}, start_limit_s=start_limit_s(work.size)
+            )
+        )
         loaders = stack.enter_context(generators(1))
         writer = stack.enter_context(LmdbWriter(store, SystemClock()))
         lock = threading.Lock()
-        job = Job(server.match, str(asked), "closed", _QUERY_S)
+        job = Job(server.match, str(asked), "closed", meanwhile.query_s)
         rows.append({"what": "checks, quiet", **loaders.run(job).latencies.row()})
         if meanwhile.load_rate_per_s or bulk:
             background = _Background(writer, lock, work.seed)
+            before = _segments(server)
             with background.running(bulk, meanwhile.load_rate_per_s):
-                loads = _queried(loaders, job, background)
-            rows.append({"what": "checks, meanwhile", **Load.joined(loads).latencies.row()})
+                load = _queried(loaders, job, server, before + meanwhile.during_build)
+            built = _segments(server) - before
+            row = {"what": "checks, meanwhile", **load.latencies.row()}
+            rows.append({**row, "segments_built": built})
         background = _Background(writer, lock, work.seed + 1)
-        with background.running(bulk, meanwhile.load_rate_per_s):
-            rows = _changed(server.match, writer, lock, extra, work.seed) + rows
+        before = _segments(server)
+        with background.running(bulk + bulk // _GROWTH, meanwhile.load_rate_per_s):
+            changed = _changed(server.match, writer, lock, extra, work.seed)
+        built = _segments(server) - before
+        rows = [{**row, "segments_built": built} for row in changed] + rows
     settings = {
         "entry_count": work.size,
         "kind": work.kind,
@@ -146,14 +157,23 @@ def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), worker
     return Run("freshness", settings, rows)
 
 
-def _queried(loaders: Generators, job: Job, background: _Background) -> list[Load]:
-    """Checks of others while the list grows, and for as long afterwards as it is built."""
-    loads, end_s = [], time.monotonic() + _QUERY_S
-    while time.monotonic() < end_s:
-        loads.append(loaders.run(replace(job, seconds=1.0)))
-        if not background.bulk_done.is_set():
-            end_s = time.monotonic() + _SETTLE_S
-    return loads
+def _queried(loaders: Generators, job: Job, server: RunningServer, segments: int) -> Load:
+    """Checks of others while the list grows, until so many segments have been built in all.
+
+    Raises:
+        TimeoutError: they are not.
+    """
+    loads, end_s = [loaders.run(job)], time.monotonic() + _BUILD_LIMIT_S
+    while _segments(server) < segments:
+        if time.monotonic() > end_s:
+            raise TimeoutError(f"no segment is built within {_BUILD_LIMIT_S:.0f} s")
+        loads.append(loaders.run(job))
+    return Load.joined(loads)
+
+
+def _segments(server: RunningServer) -> int:
+    """How many segments the server's builder says it has made."""
+    return server.output().count(b'"segment_built"')
 
 
 def _changed(
@@ -203,5 +223,6 @@ def _wait_ms(
     for stub in stubs:
         while stub.Check(request, timeout=LIMIT_S).verdict != verdict:
             if time.perf_counter() - committed_s > LIMIT_S:
-                raise TimeoutError(f"not served within {LIMIT_S:.0f} s")
+                name = types_pb2.Verdict.Name(verdict)
+                raise TimeoutError(f"not {name} within {LIMIT_S:.0f} s of the commit")
     return (time.perf_counter() - committed_s) * 1000

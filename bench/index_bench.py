@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from rich.console import Console
 
-from bench.peers import FIELD, FLAT, MULTI_HASH, Peer, PeerError, RunningPeer, running
+from bench.peers import FIELD, FLAT, MULTI_HASH, PeerError, RunningPeer, running
 from bench.run_file import Row, Run, percentiles
 from bench.workload import Workload
 
@@ -26,6 +26,7 @@ QUERIES: Final = 4_000
 JUDGED: Final = 400  # queries of which every answer is compared with the scan's
 JUDGED_MOST: Final = 64  # of a list so long that a scan takes a hundredth of a second
 THREADS: Final = (1, 2)
+KEYS: Final = tuple(peer.key for peer in FIELD)
 _LONG_LIST: Final = 5_000_000
 
 
@@ -38,14 +39,18 @@ class _Lane:
     times_us: list[float] = field(default_factory=list)
     batch_us: list[float] = field(default_factory=list)
 
-    def round(self, first: int) -> None:
-        answer = self.running.ask("round", ROUND_S, first)
+    def round(self, seconds: float, first: int) -> None:
+        answer = self.running.ask("round", seconds, first)
         self.times_us += answer["times_us"]
         self.batch_us.append(answer["batch_us"])
 
 
 def run(
-    sizes: Sequence[int], kinds: Sequence[str], seed: int, field_: Sequence[Peer] = FIELD
+    sizes: Sequence[int],
+    kinds: Sequence[str],
+    seed: int,
+    keys: Sequence[str] = KEYS,
+    round_s: float = ROUND_S,
 ) -> Run:
     """Races the indexes on lists of each size and kind.
 
@@ -53,13 +58,15 @@ def run(
         sizes: hashes in each list.
         kinds: of list, see `workload.hashes`.
         seed: of lists and queries.
-        field_: who races; the scan among them.
+        keys: who races, see `peers.FIELD`; the scan does in any case.
+        round_s: what each of ten rounds may take of one index.
 
     Raises:
         ArithmeticError: an exact index found something else than the scan.
         PeerError: one that had started ended in the middle.
     """
     rows: list[Row] = []
+    field_ = [peer for peer in FIELD if peer.key in keys or peer.name == FLAT]
     with ExitStack() as stack:
         started: list[RunningPeer] = []
         absent: dict[str, str] = {}
@@ -73,7 +80,7 @@ def run(
                 Console(stderr=True).print(f"bench: {peer.name}: {error}", markup=False)
         for kind in kinds:
             for size in sizes:
-                found = _race(Workload(size, kind, seed=seed), started)
+                found = _race(Workload(size, kind, seed=seed), started, round_s)
                 missing = {"kind": kind, "size": size}
                 for name, reason in absent.items():
                     found[name] = {"index": name, **missing, "missing": reason}
@@ -81,7 +88,7 @@ def run(
     return Run("index", {"sizes": list(sizes), "kinds": list(kinds), "seed": seed}, rows)
 
 
-def _race(work: Workload, started: Sequence[RunningPeer]) -> dict[str, Row]:
+def _race(work: Workload, started: Sequence[RunningPeer], round_s: float) -> dict[str, Row]:
     """The row of each index that was started."""
     rows: dict[str, Row] = {}
     listed = work.listed()
@@ -104,10 +111,10 @@ def _race(work: Workload, started: Sequence[RunningPeer]) -> dict[str, Row]:
     _judge(lanes, JUDGED_MOST if work.size > _LONG_LIST else JUDGED)
     for number in range(ROUNDS):
         for lane in lanes:
-            lane.round(number * QUERIES // ROUNDS)
+            lane.round(round_s, number * QUERIES // ROUNDS)
     for count in THREADS:
         for lane in lanes:
-            lane.row[f"per_s_{count}"] = lane.running.ask("threads", count, 2 * ROUND_S)["per_s"]
+            lane.row[f"per_s_{count}"] = lane.running.ask("threads", count, 2 * round_s)["per_s"]
     for lane in lanes:
         lane.row |= {
             "single": percentiles(np.array(lane.times_us), "us"),

@@ -5,12 +5,12 @@ attempt is counted, every answer compared with what is right, and the second aft
 at by itself, since that is when calls are lost.
 """
 
-import json
 import os
 import signal
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from bench.run_file import Row, Run, percentiles
 from bench.running import RunningServer, running_server
-from bench.stores import make_store, sent_item, with_workers, worker_count
+from bench.stores import make_store, sent_item, start_limit_s, with_workers, worker_count
 from bench.workload import MAX_DISTANCE_BITS, Workload
 from engine.faiss_index import FaissFlatIndex
 from firstseen import CallError
@@ -35,6 +35,7 @@ from firstseen.wire import to_item
 
 CLIENTS: Final = 4
 REQUESTS: Final = 500
+REPLACED_LIMIT_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,11 @@ class _Seen:
     Attributes:
         calls: of each call when it began and how long it took, in seconds, its attempts, whether it
             failed and whether its answer was wrong.
+        failures: how those failed.
     """
 
     calls: list[tuple[float, float, int, bool, bool]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
 
 def run(work: Workload, kills: int, every_s: float = 3.0, workers: int = 0) -> Run:
@@ -62,23 +65,27 @@ def run(work: Workload, kills: int, every_s: float = 3.0, workers: int = 0) -> R
         work: what is listed and asked.
         kills: how many workers are killed.
         every_s: seconds from one to the next.
-        workers: of the server, two at least for others to take over; 0 for one of each core.
+        workers: of the server, two at least for others to take over; 0 for one of each core,
+            and two where there is one.
 
     Raises:
-        ValueError: this server cannot have so many workers.
+        ValueError: fewer than two workers.
     """
-    workers = workers or worker_count()
+    workers = workers or max(worker_count(), 2)
+    if workers < 2:
+        raise ValueError("one worker serves: nobody takes over from it, want two")
     with tempfile.TemporaryDirectory(prefix="firstseen-kill-") as name:
         store = Path(name) / "store"
         listed = work.listed()
         make_store(store, listed)
         questions = _questions(work)
-        with running_server(store, with_workers(workers)) as server:
-            if len(worker_pids(server)) < 2:
-                raise ValueError("one worker serves: nobody takes over from it, want two")
+        with running_server(
+            store, with_workers(workers), start_limit_s=start_limit_s(work.size)
+        ) as server:
             seen, killed_s = _loaded(server, questions, kills, every_s)
     calls = np.array(sorted(call for one in seen for call in one.calls))
-    rows = [_row("all of it", calls)]
+    failures = Counter(name for one in seen for name in one.failures)
+    rows = [_row("all of it", calls) | {"failures": dict(failures)}]
     hit = np.zeros(len(calls), bool)
     for moment_s in killed_s:
         hit |= (calls[:, 0] >= moment_s - 0.05) & (calls[:, 0] < moment_s + 1.0)
@@ -120,13 +127,15 @@ def _loaded(
     ]
     for thread in threads:
         thread.start()
-    killed_s = []
+    killed: list[int] = []
+    killed_s: list[float] = []
     try:
         for number in range(kills):
             time.sleep(every_s)
-            workers = worker_pids(server)
+            workers = _whole(server, killed)
+            killed.append(workers[number % len(workers)])
             killed_s.append(time.monotonic())
-            os.kill(workers[number % len(workers)], signal.SIGKILL)
+            os.kill(killed[-1], signal.SIGKILL)
         time.sleep(every_s)
     finally:
         end.set()
@@ -135,11 +144,18 @@ def _loaded(
     return seen, killed_s
 
 
-def worker_pids(server: RunningServer) -> list[int]:
-    """The processes that serve, as the server's ready file has them."""
-    ready = json.loads((server.folder / "ready.json").read_text(encoding="utf-8"))
-    pids: list[int] = ready.get("workers", [server.process.pid])
-    return pids
+def _whole(server: RunningServer, killed: Sequence[int]) -> list[int]:
+    """The workers, once those that were killed have been replaced.
+
+    Raises:
+        TimeoutError: they are not.
+    """
+    end_s = time.monotonic() + REPLACED_LIMIT_S
+    while not set(workers := server.worker_pids()).isdisjoint(killed):
+        if time.monotonic() > end_s:
+            raise TimeoutError(f"no new worker within {REPLACED_LIMIT_S:.0f} s")
+        time.sleep(0.05)
+    return workers
 
 
 def _ask(
@@ -167,8 +183,9 @@ def _ask(
             try:
                 answer = attempt(partial(call, question.request), Attempts(options))
                 wrong = answer.verdict != question.verdict
-            except CallError:
+            except CallError as error:
                 failed = True
+                seen.failures.append(type(error).__name__)
             took_s = time.monotonic() - began_s
             seen.calls.append((began_s, took_s, tried, failed, wrong))
 

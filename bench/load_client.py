@@ -104,7 +104,8 @@ def _closed(job: Job, stubs: Sequence[Stub], start_s: float, log: _Log) -> None:
     at = job.first
     end_ns = round((start_s + job.seconds) * 1e9)
     _sleep_until(start_s)
-    while (began_ns := time.monotonic_ns()) < end_ns:
+    # One call at least: on a busy machine a short block may be over before it begins.
+    while (began_ns := time.monotonic_ns()) < end_ns or at == job.first:
         try:
             next(turn).Check(requests[at % len(requests)], timeout=CALL_LIMIT_S)
         except grpc.RpcError as error:
@@ -120,7 +121,7 @@ def _open(job: Job, stubs: Sequence[Stub], start_s: float, log: _Log) -> None:
     requests = read_requests(job.file)
     latencies_ns: list[int] = []
     errors: Counter[str] = Counter()
-    count = round(job.rate_per_s * job.seconds)
+    count = max(round(job.rate_per_s * job.seconds), 1)
     left = threading.Semaphore(0)
 
     def answered(future: Any, due_ns: int) -> None:  # noqa: ANN401
@@ -153,7 +154,7 @@ def _stream(job: Job, stubs: Sequence[Stub], start_s: float, log: _Log) -> None:
     errors: Counter[str] = Counter()
 
     def asked() -> Iterator[match_pb2.CheckStreamRequest]:
-        while time.monotonic() < start_s + job.seconds:
+        while time.monotonic() < start_s + job.seconds or not sent_ns:
             room.acquire()
             item = requests[(job.first + len(sent_ns)) % len(requests)].item
             sent_ns.append(time.monotonic_ns())

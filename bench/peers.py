@@ -22,6 +22,7 @@ from bench.running import ROOT, environment
 PEERS: Final = ROOT / ".benchmarks" / "peers"
 PYTX: Final = ("threatexchange==1.2.17", "faiss-cpu==1.15.1")
 INSTALL_LIMIT_S: Final = 600.0
+_READY: Final = "ready"  # a file that says that an environment is whole
 MILLION: Final = 1_000_000
 
 
@@ -39,6 +40,7 @@ class Peer:
         exact: it has to find everything; else its recall is measured.
         packages: what its own environment holds; none, it runs in the project's.
         max_size: larger lists take it too long to build: minutes at a million.
+        key: as the command line of `index` calls it.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Peer:
     exact: bool = True
     packages: tuple[str, ...] = ()
     max_size: int | None = None
+    key: str = ""
 
 
 OURS: Final = "multi-index hashing (ours)"
@@ -53,16 +56,23 @@ FLAT: Final = "FAISS IndexBinaryFlat"
 MULTI_HASH: Final = "FAISS IndexBinaryMultiHash(256, 16, 16), nflip 1"
 _OWN: Final = ("-m", "bench.own_racers")
 FIELD: Final = (
-    Peer(OURS, (*_OWN, "mih")),
-    Peer(FLAT, (*_OWN, "flat")),
-    Peer(MULTI_HASH, (*_OWN, "multihash")),
+    Peer(OURS, (*_OWN, "mih"), key="mih"),
+    Peer(FLAT, (*_OWN, "flat"), key="flat"),
+    Peer(MULTI_HASH, (*_OWN, "multihash"), key="multihash"),
     Peer(
         "python-threatexchange PDQIndex",
         ("-m", "bench.peer_pytx"),
         packages=PYTX,
         max_size=MILLION,
+        key="pytx",
     ),
-    Peer("usearch HNSW, Hamming, k = 10", (*_OWN, "usearch"), exact=False, max_size=MILLION),
+    Peer(
+        "usearch HNSW, Hamming, k = 10",
+        (*_OWN, "usearch"),
+        exact=False,
+        max_size=MILLION,
+        key="usearch",
+    ),
 )
 
 
@@ -125,15 +135,24 @@ def running(peer: Peer) -> Iterator[RunningPeer]:
             process.stdout.close()
 
 
+def is_installed(peer: Peer) -> bool:
+    """Whether running it takes no installing."""
+    return not peer.packages or (_folder_of(peer.packages) / _READY).exists()
+
+
+def _folder_of(packages: Sequence[str]) -> Path:
+    return PEERS / "-".join(packages).replace("==", "-")
+
+
 def _environment_of(packages: Sequence[str]) -> Path:
     """The interpreter of an environment with some packages, made on first use.
 
     Raises:
         PeerError: they cannot be installed; tried once a run, and nothing is left behind.
     """
-    folder = PEERS / "-".join(packages).replace("==", "-")
+    folder = _folder_of(packages)
     python = folder / "bin" / "python"
-    if (folder / "ready").exists():
+    if (folder / _READY).exists():
         return python
     shutil.rmtree(folder, ignore_errors=True)
     steps: tuple[tuple[str, list[str | Path]], ...] = (
@@ -162,5 +181,5 @@ def _environment_of(packages: Sequence[str]) -> Path:
             shutil.rmtree(folder, ignore_errors=True)
             last = (done.stderr.strip() or "no reason given").splitlines()[-1]
             raise PeerError(f"{what}: {last}")
-    (folder / "ready").touch()
+    (folder / _READY).touch()
     return python

@@ -23,11 +23,16 @@ def filled(text: str) -> str:
     """A document with the table of each run file that it names between two comments.
 
     `<!-- run: load.json -->` begins such a place and `<!-- end -->` ends it; the table of
-    `<!-- run: all -->` has a line or two of each.
+    `<!-- run: all -->` has a line or two of each. A run that is not there is named as such.
     """
 
     def place(found: re.Match[str]) -> str:
-        made = _summary() if found[2] == "all" else table(Run.read(RUNS / found[2]))
+        if found[2] == "all":
+            made = _summary()
+        elif (RUNS / found[2]).exists():
+            made = table(Run.read(RUNS / found[2]))
+        else:
+            made = f"*There is no run `{found[2]}` yet.*\n"
         return f"{found[1]}\n\n{made}\n{found[3]}"
 
     return _PLACE.sub(place, text)

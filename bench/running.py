@@ -30,7 +30,7 @@ class RunningServer:
     Attributes:
         match: address of `MatchService`, `host:port`, plaintext unless configured otherwise.
         review: address of `ReviewService`.
-        process: the process.
+        process: its supervisor; what serves are the workers.
         folder: its configuration and what it writes.
     """
 
@@ -38,6 +38,12 @@ class RunningServer:
     review: str
     process: "subprocess.Popen[bytes]"
     folder: Path
+
+    def worker_pids(self) -> list[int]:
+        """The process ids of its workers, as of when all of them last served."""
+        ready = json.loads((self.folder / "ready.json").read_text(encoding="utf-8"))
+        pids: list[int] = ready["workers"]
+        return pids
 
     def output(self) -> bytes:
         """What it wrote to stdout and stderr so far."""
@@ -76,7 +82,7 @@ def one_thread_each() -> Iterator[None]:
 
 
 def config_text(store: Path, overrides: Mapping[str, Mapping[str, object]] | None = None) -> str:
-    """A configuration on free loopback ports, without TLS.
+    """A configuration on free loopback ports, without TLS, with one worker.
 
     Args:
         store: the store's folder.
@@ -85,6 +91,7 @@ def config_text(store: Path, overrides: Mapping[str, Mapping[str, object]] | Non
     listener = {"listen": "127.0.0.1:0", "plaintext": True, "reflection": True}
     sections: dict[str, dict[str, object]] = {
         "store": {"path": str(store)},
+        "server": {"workers": 1},
         "match": dict(listener),
         "review": dict(listener),
     }
@@ -103,6 +110,7 @@ def running_server(
     store: Path,
     overrides: Mapping[str, Mapping[str, object]] | None = None,
     command: Sequence[str] = (sys.executable, "-m", "server"),
+    start_limit_s: float = START_LIMIT_S,
 ) -> Iterator[RunningServer]:
     """Runs a server over a store; it serves when the block begins and has ended after it.
 
@@ -110,6 +118,7 @@ def running_server(
         store: the store's folder.
         overrides: see `config_text`.
         command: what to run instead of the server, with the same options.
+        start_limit_s: how long it may take until it serves.
 
     Raises:
         NotStartedError: it does not serve.
@@ -129,16 +138,16 @@ def running_server(
                 stderr=subprocess.STDOUT,
             )
         try:
-            ready = _await_ready(process, folder, ready_file)
+            ready = _await_ready(process, folder, ready_file, start_limit_s)
             yield RunningServer(ready["match"], ready.get("review", ""), process, folder)
         finally:
             _end(process)
 
 
 def _await_ready(
-    process: "subprocess.Popen[bytes]", folder: Path, ready_file: Path
+    process: "subprocess.Popen[bytes]", folder: Path, ready_file: Path, limit_s: float
 ) -> dict[str, str]:
-    deadline_s = time.monotonic() + START_LIMIT_S
+    deadline_s = time.monotonic() + limit_s
     while not ready_file.exists():
         try:
             process.wait(_POLL_S)

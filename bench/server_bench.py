@@ -25,7 +25,7 @@ from bench.generators import Generators, Load, generators, processor_s
 from bench.load_client import Job, write_requests
 from bench.run_file import Row, Run
 from bench.running import ROOT, environment, running_server
-from bench.stores import make_store, with_workers, worker_count
+from bench.stores import make_store, start_limit_s, with_workers, worker_count
 from bench.workload import Workload
 from firstseen.v1 import match_pb2, types_pb2
 
@@ -130,13 +130,14 @@ class _Arena:
     files: dict[str, Path]
     hashes: dict[str, int]
     block_s: float
+    blocks: int
 
     def compared(self, what: str, **job: Any) -> tuple[Row, Row]:  # noqa: ANN401
         """Loads both servers in turns with a job; what each got."""
         parts: dict[_Target, list[Load]] = {self.ours: [], self.empty: []}
         spent_s = dict.fromkeys(parts, 0.0)
         plan = Job("", str(self.files[what]), seconds=self.block_s, **job)
-        for block in range(BLOCKS):
+        for block in range(self.blocks):
             for target, loads in parts.items():
                 before_s = processor_s(target.pid)
                 own = replace(plan, address=target.address, first=block * len(self.files) * 31)
@@ -165,20 +166,22 @@ def _row(load: Load, spent_s: float, hashes: int) -> Row:
 
 
 def run(
-    work: Workload, block_s: float = 0.75, workers: int = 0, loads: Sequence[float] = LOADS
+    work: Workload,
+    block_s: float = 0.75,
+    blocks: int = BLOCKS,
+    workers: int = 0,
+    loads: Sequence[float] = LOADS,
 ) -> Run:
     """Measures latency, throughput, streams, batches and fixed rates.
 
     Args:
         work: what is listed and asked.
-        block_s: seconds of each block of load; four on each server make a figure.
+        block_s: seconds of each block of load.
+        blocks: how many on each server make a figure.
         workers: of each server; 0 for one of each core.
         loads: fixed rates, as shares of what the empty server can answer.
-
-    Raises:
-        ValueError: this server cannot have so many workers.
     """
-    workers = workers or worker_count()
+    workers = worker_count(workers)
     listed = work.listed()
     items = cases(listed, REQUESTS, work.seed, work.kind)
     items[BATCHED] = batches(listed, REQUESTS // 10, work.seed, work.kind)
@@ -189,7 +192,9 @@ def run(
         for what, found in items.items():
             write_requests(files[what], [match_pb2.CheckRequest(item=item) for item in found])
         with (
-            running_server(store, with_workers(workers)) as server,
+            running_server(
+                store, with_workers(workers), start_limit_s=start_limit_s(work.size)
+            ) as server,
             empty_server(workers) as (floor, floor_pid),
             generators() as loaders,
         ):
@@ -200,6 +205,7 @@ def run(
                 files,
                 {what: len(found[0].hashes) for what, found in items.items()},
                 block_s,
+                blocks,
             )
             rows = list(_measured(arena, loads))
     settings = {
@@ -207,6 +213,7 @@ def run(
         "kind": work.kind,
         "workers": workers,
         "block_s": block_s,
+        "blocks": blocks,
         "seed": work.seed,
     }
     return Run("server", settings, rows)

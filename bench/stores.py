@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from bench.running import START_LIMIT_S
 from bench.workload import Values
 from engine.clock import SystemClock
 from engine.entries import NewItem
@@ -14,7 +15,6 @@ from firstseen import HashType as SentType
 from firstseen import HashValue as SentValue
 from firstseen import Item as SentItem
 from firstseen import MediaType as SentMedia
-from server.config import SECTIONS
 
 
 def new_items(values: Values) -> list[NewItem]:
@@ -39,19 +39,16 @@ def make_store(path: Path, values: Values) -> None:
             writer.load(bank.bank_id, new_items(values[start : start + 10_000]))
 
 
-def worker_count() -> int:
-    """How many workers a server has here by default: one of each core, where it can."""
-    return (os.cpu_count() or 1) if "server" in SECTIONS else 1
+def worker_count(asked: int = 0) -> int:
+    """How many workers a server has: as many as asked for; 0 for one of each core."""
+    return asked or os.cpu_count() or 1
 
 
 def with_workers(count: int) -> dict[str, dict[str, object]]:
-    """The configuration of a server with so many workers.
+    """The configuration of a server with so many workers."""
+    return {"server": {"workers": count}}
 
-    Raises:
-        ValueError: this revision's server has one worker and no setting for it.
-    """
-    if "server" in SECTIONS:
-        return {"server": {"workers": count}}
-    if count != 1:
-        raise ValueError("this server has one worker, want --workers 1")
-    return {}
+
+def start_limit_s(entry_count: int) -> float:
+    """How long a server of so long a list may take until it serves, on a busy machine."""
+    return START_LIMIT_S + entry_count / 20_000

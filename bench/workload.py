@@ -25,7 +25,7 @@ MAX_DISTANCE_BITS: Final = 31
 # Hashes of crops of photographs, 32 bytes each; not free to ship, so a clone has none.
 CROPS: Final = ROOT.parent / "shared" / "data" / "pdq" / "crop-hashes.bin"
 LISTS: Final = ROOT / ".benchmarks" / "lists"
-_RECIPE: Final = 1  # counts up when the same words begin to mean other hashes
+_RECIPE: Final = 2  # counts up when the same words begin to mean other hashes
 _KEPT_ROWS: Final = 200_000  # a smaller list is made as fast as it is read
 _CHUNK: Final = 20_000  # rows made at a time, of 1 KiB while they are numbers
 
@@ -63,11 +63,12 @@ class Workload:
         """The list: uint8, shape (size, 32); a large one is mapped from its file."""
         if not self.is_kept:
             return hashes(self.size, self.seed, self.kind)
-        found: Values = np.load(self.file(LISTS), mmap_mode="r")
+        found: Values = np.load(self.file(), mmap_mode="r")
         return found
 
-    def file(self, folder: Path = LISTS) -> Path:
-        """The list as a `.npy` file in a folder, made when there is none yet."""
+    def file(self, folder: Path | None = None) -> Path:
+        """The list as a `.npy` file, made when there is none yet; in `LISTS` by default."""
+        folder = folder or LISTS
         path = folder / f"{self.kind}-{self.size}-{self.seed}-r{_RECIPE}.npy"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)

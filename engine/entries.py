@@ -2,15 +2,16 @@
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final, NewType
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final, NamedTuple, NewType
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.errors import InvalidInputError
-from engine.hashes import SPECS, HashType, Item
+from engine.hashes import SPECS, Hash, HashType, Item
 from engine.policy import BankId
 
 EntryId = NewType("EntryId", int)
@@ -95,23 +96,33 @@ def merge_ranges(ranges: Iterable[IdRange]) -> tuple[IdRange, ...]:
     return tuple(merged)
 
 
+# The position of an entry that is of no frame and no page: larger than any.
+NO_POSITION: Final = (1 << 32) - 1
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Columns:
     """Entries of one hash type, row by row, in ascending order of entry id.
 
-    Its text form says how many they are and shows no value.
+    The entries of an item are neighbours. The text form says how many entries there are and
+    shows no value.
 
     Attributes:
         values: uint8, shape (n, size_bytes).
         entry_ids: uint64, shape (n,), ascending.
-        item_ids: uint64, shape (n,).
+        item_ids: uint64, shape (n,), ascending.
         bank_ids: uint16, shape (n,).
+        media_types: uint8, shape (n,): what the item is.
+        positions: uint32, shape (n,): milliseconds of the frame or index of the page that the
+            hash is of, `NO_POSITION` when it is of neither.
     """
 
     values: npt.NDArray[np.uint8]
     entry_ids: npt.NDArray[np.uint64]
     item_ids: npt.NDArray[np.uint64]
     bank_ids: npt.NDArray[np.uint16]
+    media_types: npt.NDArray[np.uint8]
+    positions: npt.NDArray[np.uint32]
 
     def __len__(self) -> int:
         return len(self.entry_ids)
@@ -124,20 +135,21 @@ class Columns:
         """No entries."""
         return ColumnsBuilder(hash_type).build()
 
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The columns by name, as the constructor takes them."""
+        return {column.name: getattr(self, column.name) for column in fields(self)}
+
     def select(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Columns":
         """The entries at `rows` (a mask, or row numbers in ascending order)."""
-        return Columns(
-            self.values[rows], self.entry_ids[rows], self.item_ids[rows], self.bank_ids[rows]
-        )
+        return Columns(**{name: column[rows] for name, column in self.arrays().items()})
 
-    def concat(self, other: "Columns") -> "Columns":
-        """These entries and then the other's, whose ids are all larger."""
-        return Columns(
-            np.concatenate([self.values, other.values]),
-            np.concatenate([self.entry_ids, other.entry_ids]),
-            np.concatenate([self.item_ids, other.item_ids]),
-            np.concatenate([self.bank_ids, other.bank_ids]),
-        )
+    @classmethod
+    def concat(cls, parts: Sequence["Columns"]) -> "Columns":
+        """The entries of one after the other; the ids of each are larger than those before."""
+        if len(parts) == 1:
+            return parts[0]
+        columns = [part.arrays() for part in parts]
+        return cls(**{name: np.concatenate([c[name] for c in columns]) for name in columns[0]})
 
     def rows_in(self, ranges: Iterable[IdRange]) -> npt.NDArray[np.int64]:
         """The numbers of the rows whose entry id lies in one of the sorted ranges."""
@@ -168,36 +180,58 @@ class ColumnsBuilder:
     def __init__(self, hash_type: HashType) -> None:
         self._size_bytes = SPECS[hash_type].size_bytes
         self._values = bytearray()
-        self._entry_ids: list[int] = []
-        self._item_ids: list[int] = []
-        self._bank_ids: list[int] = []
+        # Arrays and not lists: of ten million entries, a gigabyte less.
+        self._entry_ids = array("Q")
+        self._item_ids = array("Q")
+        self._bank_ids = array("H")
+        self._media_types = bytearray()
+        self._positions = array("I")
 
-    def add(self, entry_id: int, item_id: int, bank_id: int, value: bytes) -> None:
+    def add(self, entry_id: int, item: "EntryHead", value: bytes, position: int) -> None:
         """Adds one entry."""
+        item_id, bank_id, media_type = item
         self._values += value
         self._entry_ids.append(entry_id)
         self._item_ids.append(item_id)
         self._bank_ids.append(bank_id)
+        self._media_types.append(media_type)
+        self._positions.append(position)
 
     def build(self) -> Columns:
-        """The entries added so far."""
+        """The entries added so far; nothing can be added any more."""
         return Columns(
-            np.frombuffer(bytes(self._values), np.uint8).reshape(-1, self._size_bytes),
-            np.array(self._entry_ids, np.uint64),
-            np.array(self._item_ids, np.uint64),
-            np.array(self._bank_ids, np.uint16),
+            np.frombuffer(self._values, np.uint8).reshape(-1, self._size_bytes),
+            np.frombuffer(self._entry_ids, np.uint64),
+            np.frombuffer(self._item_ids, np.uint64),
+            np.frombuffer(self._bank_ids, np.uint16),
+            np.frombuffer(self._media_types, np.uint8),
+            np.frombuffer(self._positions, np.uint32),
         )
+
+
+class EntryHead(NamedTuple):
+    """What all entries of an item share."""
+
+    item_id: int
+    bank_id: int
+    media_type: int
 
 
 def columns_of(items: Iterable[ListedItem]) -> Mapping[HashType, Columns]:
     """Every entry of `items` (ascending by id), one set of columns for each hash type."""
     builders = {hash_type: ColumnsBuilder(hash_type) for hash_type in HashType}
     for listed in items:
+        head = EntryHead(listed.item_id, listed.bank_id, listed.item.media_type)
         for index, hash_ in enumerate(listed.item.hashes):
-            builders[hash_.type].add(
-                listed.item_id + index, listed.item_id, listed.bank_id, hash_.value
-            )
+            builders[hash_.type].add(listed.item_id + index, head, hash_.value, position_of(hash_))
     return {hash_type: builder.build() for hash_type, builder in builders.items()}
+
+
+def position_of(hash_: Hash) -> int:
+    """The frame or page of a hash, as `Columns.positions` has it."""
+    if hash_.frame_offset_ms is not None:
+        return hash_.frame_offset_ms
+    return NO_POSITION if hash_.page_index is None else hash_.page_index
 
 
 def entry_digest(entry_id: int, item_id: int, bank_id: int, hash_type: int, value: bytes) -> int:

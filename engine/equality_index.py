@@ -9,8 +9,8 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import InvalidInputError
-from engine.index import NO_HITS, Hits, Index, check_queries
+from engine.errors import CorruptError, InvalidInputError
+from engine.index import ALL_HITS, NO_HITS, Arrays, Hits, Index, check_queries
 
 _QUERY_NS: Final = 1_000.0  # a bisection, whatever the length
 
@@ -18,16 +18,35 @@ _QUERY_NS: Final = 1_000.0  # a bisection, whatever the length
 class EqualityIndex(Index):
     """Finds rows that are equal to a query; takes no other distance than 0."""
 
-    def __init__(self, values: npt.NDArray[np.uint8]) -> None:
+    def __init__(
+        self,
+        values: npt.NDArray[np.uint8],
+        rows: npt.NDArray[np.int64],
+        prefixes: npt.NDArray[np.uint64],
+    ) -> None:
         self._values = values
-        prefixes = _prefixes(values)
-        self._rows = np.argsort(prefixes, kind="stable")
-        self._prefixes = prefixes[self._rows]
+        self._rows = rows
+        self._prefixes = prefixes
 
     @classmethod
     def build(cls, values: npt.NDArray[np.uint8]) -> Self:
         """See `Index.build`; at least eight bytes a row."""
-        return cls(values)
+        prefixes = _prefixes(values)
+        rows = np.argsort(prefixes, kind="stable")
+        return cls(values, rows, prefixes[rows])
+
+    def arrays(self) -> Arrays:
+        """See `Index.arrays`."""
+        return {"rows": self._rows, "prefixes": self._prefixes}
+
+    @classmethod
+    def restore(cls, values: npt.NDArray[np.uint8], arrays: Arrays) -> Self:
+        """See `Index.restore`."""
+        shapes = {name: (array.shape, array.dtype.name) for name, array in arrays.items()}
+        want = {"rows": ((len(values),), "int64"), "prefixes": ((len(values),), "uint64")}
+        if shapes != want:
+            raise CorruptError("equality index: arrays of another shape")
+        return cls(values, arrays["rows"], arrays["prefixes"])
 
     def __len__(self) -> int:
         return len(self._values)
@@ -37,7 +56,12 @@ class EqualityIndex(Index):
         """See `Index.query_ns`."""
         return _QUERY_NS
 
-    def search(self, queries: npt.NDArray[np.uint8], max_distance_bits: int = 0) -> Hits:
+    def search(
+        self,
+        queries: npt.NDArray[np.uint8],
+        max_distance_bits: int = 0,
+        max_hits: int = ALL_HITS,
+    ) -> Hits:
         """See `Index.search`.
 
         Raises:

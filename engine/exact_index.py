@@ -5,7 +5,7 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from engine.index import Hits, Index, check_queries
+from engine.index import ALL_HITS, Hits, Index, check_queries
 
 # 4 MiB of XORed words at a time: stays in the cache and bounds the memory of a query.
 _CHUNK_WORDS: Final = 1 << 19
@@ -32,7 +32,12 @@ class ExactIndex(Index):
         """See `Index.query_ns`."""
         return len(self) * _ROW_NS
 
-    def search(self, queries: npt.NDArray[np.uint8], max_distance_bits: int) -> Hits:
+    def search(
+        self,
+        queries: npt.NDArray[np.uint8],
+        max_distance_bits: int,
+        max_hits: int = ALL_HITS,
+    ) -> Hits:
         """See `Index.search`."""
         queries = check_queries(queries, self._size_bytes, max_distance_bits)
         found = [

@@ -7,14 +7,13 @@ settled here: its radius is exclusive, its distances are float32, its thread cou
 belongs to the calling thread.
 """
 
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import faiss
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import InvalidInputError
-from engine.index import NO_HITS, Hits, Index, check_queries
+from engine.index import ALL_HITS, NO_HITS, Hits, Index, check_queries
 
 _MULTI_HASH_ROW_NS: Final = 1.5  # measured at 1 M and 10 M
 _ROW_NS: Final = 1.05  # measured at 100,000 and 1 M rows of 32 bytes
@@ -41,8 +40,13 @@ class FaissFlatIndex(Index):
         """See `Index.query_ns`."""
         return len(self) * _ROW_NS
 
-    def search(self, queries: npt.NDArray[np.uint8], max_distance_bits: int) -> Hits:
-        """See `Index.search`."""
+    def search(
+        self,
+        queries: npt.NDArray[np.uint8],
+        max_distance_bits: int,
+        max_hits: int = ALL_HITS,
+    ) -> Hits:
+        """See `Index.search`; no query is left early."""
         queries = check_queries(queries, self._size_bytes, max_distance_bits)
         _use_one_thread()
         return _hits(*self._flat.range_search(queries, max_distance_bits + 1))
@@ -61,7 +65,7 @@ class FaissMultiHashIndex(Index):
 
     def __init__(self, values: npt.NDArray[np.uint8]) -> None:
         self._size_bytes = values.shape[1]
-        self._hashed = faiss.IndexBinaryMultiHash(
+        self._hashed: Any = faiss.IndexBinaryMultiHash(
             self._size_bytes * 8, self._CHUNKS, self._size_bytes * 8 // self._CHUNKS
         )
         self._hashed.nflip = self._FLIPS
@@ -80,19 +84,20 @@ class FaissMultiHashIndex(Index):
         """See `Index.query_ns`."""
         return len(self) * _MULTI_HASH_ROW_NS
 
-    def search(self, queries: npt.NDArray[np.uint8], max_distance_bits: int) -> Hits:
-        """See `Index.search`.
-
-        Raises:
-            InvalidInputError: also when it would not find everything within the distance.
-        """
+    def search(
+        self,
+        queries: npt.NDArray[np.uint8],
+        max_distance_bits: int,
+        max_hits: int = ALL_HITS,
+    ) -> Hits:
+        """See `Index.search`; beyond what its buckets find it compares every row."""
         queries = check_queries(queries, self._size_bytes, max_distance_bits)
-        if max_distance_bits > self._EXACT_WITHIN_BITS:
-            raise InvalidInputError("max_distance_bits", f"want 0 to {self._EXACT_WITHIN_BITS}")
         if not len(self):
             return NO_HITS
         _use_one_thread()
-        return _hits(*self._hashed.range_search(queries, max_distance_bits + 1))
+        is_near = max_distance_bits <= self._EXACT_WITHIN_BITS
+        index: Any = self._hashed if is_near else self._hashed.storage
+        return _hits(*index.range_search(queries, max_distance_bits + 1))
 
 
 def _use_one_thread() -> None:

@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 
 from engine.clock import Clock
 from engine.errors import CorruptError, LogTruncatedError, NotReadyError
+from engine.index_choice import Choosers, choosers
+from engine.index_kind import IndexKind
+from engine.segment import Segment
 from engine.snapshot import Snapshot
 from engine.store import StoreReader
 
@@ -25,9 +28,23 @@ class Follower:
         resets: how often the log did not lead on and the whole list was read anew.
     """
 
-    def __init__(self, store: StoreReader, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: StoreReader,
+        clock: Clock,
+        choose: Choosers | None = None,
+    ) -> None:
+        """Loads nothing yet.
+
+        Args:
+            store: what is followed.
+            clock: to know the age by.
+            choose: what to search each hash type with; FAISS or multi-index hashing by length
+                when it is not said.
+        """
         self._store = store
         self._clock = clock
+        self._choose = choosers(IndexKind.AUTO) if choose is None else choose
         self._state: _State | None = None
         self.resets = 0
 
@@ -74,13 +91,27 @@ class Follower:
         self._state = _State(self._next(state), asked_at_ms)
         return True
 
+    def adopt(self, segment: Segment) -> None:
+        """Goes over to a segment, and on from there to the store's head.
+
+        When it fails, all stays as it is.
+
+        Raises:
+            LogTruncatedError: the log does not lead on from it, as after a restored backup.
+            CorruptError: the store's list is damaged.
+        """
+        asked_at_ms = self._clock.monotonic_ms()
+        delta = self._store.delta(segment.checkpoint)
+        snapshot = Snapshot.from_segment(segment, self._choose).advance(delta)
+        self._state = _State(snapshot, asked_at_ms)
+
     def _next(self, state: _State | None) -> Snapshot:
         if state is None:
-            return Snapshot.of(self._store.contents())
+            return Snapshot.of(self._store.contents(), self._choose)
         try:
             return state.snapshot.advance(self._store.delta(state.snapshot.checkpoint))
         except (LogTruncatedError, CorruptError):
             # Either this copy or the store is wrong; reading the whole list tells which.
-            snapshot = Snapshot.of(self._store.contents())
+            snapshot = Snapshot.of(self._store.contents(), self._choose)
             self.resets += 1
             return snapshot

@@ -6,19 +6,21 @@ change is indexed at once, and an entry is indexed anew only some eight times fo
 each factor of eight that the list grows by. Beside each part is a mask of what is still
 listed, copied with every withdrawal.
 
+The first part may come from a segment on disk. It is *frozen*: entries are masked out of it,
+but it is never joined or indexed anew here; that is the builder's business.
+
 A layer never changes; `advance` makes the next one and shares what stayed the same.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import reduce
-from typing import Final
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.entries import Columns, IdRange
-from engine.index import Hits, Index
+from engine.index import ALL_HITS, Index
 
 _RATIO: Final = 8
 # Under so many rows, indexing them anew costs less than searching one part more.
@@ -38,6 +40,8 @@ class Found:
         entry_ids: uint64, shape (k,).
         item_ids: uint64, shape (k,).
         bank_ids: uint16, shape (k,).
+        media_types: uint8, shape (k,), as `Columns` has it.
+        positions: uint32, shape (k,), as `Columns` has it.
     """
 
     queries: npt.NDArray[np.int64]
@@ -45,58 +49,73 @@ class Found:
     entry_ids: npt.NDArray[np.uint64]
     item_ids: npt.NDArray[np.uint64]
     bank_ids: npt.NDArray[np.uint16]
+    media_types: npt.NDArray[np.uint8]
+    positions: npt.NDArray[np.uint32]
 
     def __len__(self) -> int:
         return len(self.queries)
 
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The columns by name, as the constructor takes them."""
+        return {column.name: getattr(self, column.name) for column in fields(self)}
+
     def select(self, rows: npt.NDArray[np.bool_]) -> "Found":
         """Those at `rows`."""
-        return Found(
-            self.queries[rows],
-            self.distances_bits[rows],
-            self.entry_ids[rows],
-            self.item_ids[rows],
-            self.bank_ids[rows],
-        )
+        return Found(**{name: column[rows] for name, column in self.arrays().items()})
 
-    def concat(self, other: "Found") -> "Found":
-        """These and the other's."""
-        return Found(
-            np.concatenate([self.queries, other.queries]),
-            np.concatenate([self.distances_bits, other.distances_bits]),
-            np.concatenate([self.entry_ids, other.entry_ids]),
-            np.concatenate([self.item_ids, other.item_ids]),
-            np.concatenate([self.bank_ids, other.bank_ids]),
-        )
+    @classmethod
+    def concat(cls, parts: Sequence["Found"]) -> "Found":
+        """All of them together; of none, `NOTHING_FOUND`."""
+        if len(parts) <= 1:
+            return parts[0] if parts else NOTHING_FOUND
+        columns = [part.arrays() for part in parts]
+        return cls(**{name: np.concatenate([c[name] for c in columns]) for name in columns[0]})
 
 
-_NOTHING: Final = Found(
+NOTHING_FOUND: Final = Found(
     np.empty(0, np.int64),
     np.empty(0, np.int32),
     np.empty(0, np.uint64),
     np.empty(0, np.uint64),
     np.empty(0, np.uint16),
+    np.empty(0, np.uint8),
+    np.empty(0, np.uint32),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """Indexed entries, and which of them are still listed."""
+class Part:
+    """Indexed entries, and which of them are still listed.
+
+    Attributes:
+        columns: the entries.
+        index: over their values.
+        alive: bool, shape (n,): which are still listed.
+        dead_count: how many are not.
+        is_frozen: it comes from a segment.
+    """
 
     columns: Columns
     index: Index
     alive: npt.NDArray[np.bool_]
     dead_count: int = 0
+    is_frozen: bool = False
 
     @classmethod
-    def of(cls, columns: Columns, choose: Chooser) -> "_Part":
+    def of(cls, columns: Columns, choose: Chooser) -> "Part":
+        """Indexes entries."""
         index = choose(len(columns)).build(columns.values)
         return cls(columns, index, np.ones(len(columns), np.bool_))
+
+    @classmethod
+    def frozen(cls, columns: Columns, index: Index) -> "Part":
+        """Entries that are indexed already, as a segment has them."""
+        return cls(columns, index, np.ones(len(columns), np.bool_), is_frozen=True)
 
     def __len__(self) -> int:
         return len(self.columns) - self.dead_count
 
-    def without(self, ranges: Sequence[IdRange]) -> tuple["_Part", Columns]:
+    def without(self, ranges: Sequence[IdRange]) -> tuple["Part", Columns]:
         """The part less the entries in `ranges`, and those entries."""
         rows = self.columns.rows_in(ranges)
         rows = rows[self.alive[rows]]
@@ -107,23 +126,27 @@ class _Part:
         part = replace(self, alive=alive, dead_count=self.dead_count + len(rows))
         return part, self.columns.select(rows)
 
-    def is_mostly_dead(self) -> bool:
-        """Whether sweeping it out is worth indexing the rest anew."""
-        return self.dead_count > max(_SMALL_ROWS, len(self.columns) // _RATIO)
+    def is_to_be_swept(self) -> bool:
+        """Whether so much is dead that indexing the rest anew is worth it."""
+        most = max(_SMALL_ROWS, len(self.columns) // _RATIO)
+        return self.dead_count > most and not self.is_frozen
 
     def listed(self) -> Columns:
         """The entries that are still listed."""
         return self.columns.select(self.alive) if self.dead_count else self.columns
 
-    def search(self, queries: npt.NDArray[np.uint8], max_distance_bits: int) -> Found:
+    def search(
+        self, queries: npt.NDArray[np.uint8], max_distance_bits: int, max_hits: int
+    ) -> Found:
+        """See `Layer.search`."""
         if not len(self):
-            return _NOTHING
-        hits = self.index.search(queries, max_distance_bits)
+            return NOTHING_FOUND
+        # A query that is left early may have met only dead entries by then.
+        hits = self.index.search(queries, max_distance_bits, max_hits + self.dead_count)
         if self.dead_count:
-            alive = self.alive[hits.rows]
-            hits = Hits(hits.queries[alive], hits.rows[alive], hits.distances_bits[alive])
+            hits = hits.select(self.alive[hits.rows])
         if not len(hits):
-            return _NOTHING
+            return NOTHING_FOUND
         rows, columns = hits.rows, self.columns
         return Found(
             hits.queries,
@@ -131,6 +154,8 @@ class _Part:
             columns.entry_ids[rows],
             columns.item_ids[rows],
             columns.bank_ids[rows],
+            columns.media_types[rows],
+            columns.positions[rows],
         )
 
 
@@ -143,7 +168,7 @@ class Layer:
         choose: what to search a part with.
     """
 
-    parts: tuple[_Part, ...]
+    parts: tuple[Part, ...]
     choose: Chooser
 
     @classmethod
@@ -154,7 +179,7 @@ class Layer:
             columns: the entries, ascending by id.
             choose: what to search a part with.
         """
-        return cls((_Part.of(columns, choose),), choose)
+        return cls((Part.of(columns, choose),), choose)
 
     def __len__(self) -> int:
         return sum(len(part) for part in self.parts)
@@ -162,6 +187,24 @@ class Layer:
     def query_ns(self) -> float:
         """About how long one query takes."""
         return sum(part.index.query_ns for part in self.parts)
+
+    def loose_count(self) -> int:
+        """How many rows a new segment would take up or leave out."""
+        return sum(part.dead_count if part.is_frozen else len(part) for part in self.parts)
+
+    def listed(self) -> Columns:
+        """The entries that are listed, ascending by id."""
+        return Columns.concat([part.listed() for part in self.parts])
+
+    def position_count(self, item_id: int) -> int:
+        """How many frames or pages of an item are listed here; those of no position are one."""
+        for part in self.parts:
+            ids = part.columns.item_ids
+            key = np.uint64(item_id)
+            begin, end = (int(ids.searchsorted(key, side)) for side in ("left", "right"))
+            if begin < end:
+                return len(np.unique(part.columns.positions[begin:end]))
+        return 0
 
     def advance(self, removed: Sequence[IdRange], added: Columns) -> tuple["Layer", Columns]:
         """The layer after a delta.
@@ -178,33 +221,35 @@ class Layer:
             rest, gone = part.without(removed)
             parts.append(rest)
             taken.append(gone)
-        layer = Layer(self._joined(parts, added), self.choose)
-        return layer, reduce(Columns.concat, taken)
+        return Layer(self._joined(parts, added), self.choose), Columns.concat(taken)
 
-    def _joined(self, parts: list[_Part], added: Columns) -> tuple[_Part, ...]:
+    def _joined(self, parts: list[Part], added: Columns) -> tuple[Part, ...]:
         """The parts with what is new, joined and swept where that is worth it."""
-        new = added
+        new, new_count = [added], len(added)
         # What is joined is collected first, so that nothing is indexed twice on the way.
-        while parts and len(new) and len(parts[-1]) <= max(_SMALL_ROWS, _RATIO * len(new)):
-            new = parts.pop().listed().concat(new)
+        while parts and new_count and self._is_to_be_joined(parts[-1], new_count):
+            last = parts.pop()
+            new.insert(0, last.listed())
+            new_count += len(last)
         kept = [
-            _Part.of(part.listed(), self.choose) if part.is_mostly_dead() else part
-            for part in parts
+            Part.of(part.listed(), self.choose) if part.is_to_be_swept() else part for part in parts
         ]
-        if len(new) or not kept:
-            kept.append(_Part.of(new, self.choose))
+        if new_count or not kept:
+            kept.append(Part.of(Columns.concat(new), self.choose))
         return tuple(kept)
 
-    def search(self, queries: npt.NDArray[np.uint8], max_distance_bits: int) -> Found:
+    def _is_to_be_joined(self, part: Part, new_count: int) -> bool:
+        return not part.is_frozen and len(part) <= max(_SMALL_ROWS, _RATIO * new_count)
+
+    def search(
+        self, queries: npt.NDArray[np.uint8], max_distance_bits: int, max_hits: int = ALL_HITS
+    ) -> Found:
         """Finds every listed entry within the distance (inclusive) of each query.
 
         Args:
             queries: uint8, shape (q, size_bytes).
             max_distance_bits: as `Index.search`.
+            max_hits: as `Index.search`.
         """
-        found = self.parts[0].search(queries, max_distance_bits)
-        for part in self.parts[1:]:
-            more = part.search(queries, max_distance_bits)
-            if len(more):
-                found = found.concat(more)
-        return found
+        found = [part.search(queries, max_distance_bits, max_hits) for part in self.parts]
+        return Found.concat([part for part in found if len(part)])

@@ -25,6 +25,7 @@ from engine.entries import (
     Checkpoint,
     Columns,
     ColumnsBuilder,
+    EntryHead,
     EntryId,
     IdRange,
     ItemId,
@@ -162,9 +163,10 @@ class LmdbReader:
                 item_id = int.from_bytes(key)
                 if item_id >= part.end:
                     break
-                bank_id, entries = records.decode_entries(record, f"item {item_id}")
-                for entry_id, (hash_type, value) in enumerate(entries, item_id):
-                    builders[hash_type].add(entry_id, item_id, bank_id, value)
+                bank_id, media_type, entries = records.decode_entries(record, f"item {item_id}")
+                item = EntryHead(item_id, bank_id, media_type)
+                for entry_id, (hash_type, value, position) in enumerate(entries, item_id):
+                    builders[hash_type].add(entry_id, item, value, position)
         return {HashType(number): builder.build() for number, builder in builders.items()}
 
     def delta(self, base: Checkpoint) -> Delta:
@@ -242,9 +244,10 @@ class LmdbReader:
         entries_by_type = dict.fromkeys(HashType, 0)
         with self._env.read() as txn:
             for key, record in txn.scan(Table.ITEMS):
-                bank_id, entries = records.decode_entries(record, f"item {U64.unpack(key)[0]}")
+                what = f"item {U64.unpack(key)[0]}"
+                bank_id, _, entries = records.decode_entries(record, what)
                 items_by_bank[BankId(bank_id)] = items_by_bank.get(BankId(bank_id), 0) + 1
-                for hash_type, _ in entries:
+                for hash_type, _, _ in entries:
                     entries_by_type[HashType(hash_type)] += 1
             birth = txn.get(Table.META, STORE_KEY)
         if birth is None or len(birth) != BIRTH.size:

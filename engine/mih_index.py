@@ -17,18 +17,19 @@ compares every row instead, so the worst costs no more than a plain scan.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from engine import mih_kernels
+from engine.errors import CorruptError
 from engine.hashes import SPECS, HashType
-from engine.index import NO_HITS, Hits, Index, check_queries
+from engine.index import ALL_HITS, NO_HITS, Arrays, Hits, Index, check_queries
 from engine.mih_plan import Plan, Probes, max_candidates, permutation, scan_ns
 
 # What lists are laid out for; any other distance is found too, only less cheaply.
@@ -92,20 +93,60 @@ class _Group:
             return max_distance_bits
         return max_distance_bits - (parity + self.parity + max_distance_bits) % 2
 
+    def arrays(self) -> Arrays:
+        """See `Index.arrays`; `layout` is the parity (-1: mixed) and the widths of the chunks."""
+        parity = _ANY if self.parity is None else self.parity
+        widths = () if self.plan is None else self.plan.widths
+        return {
+            "layout": np.array([parity, *widths], np.int64),
+            "rows": self.rows,
+            "offsets": self.offsets,
+            "postings": self.postings,
+        }
+
+    @classmethod
+    def restore(cls, size_bits: int, arrays: Arrays) -> "_Group":
+        """The group that `arrays` describes.
+
+        Raises:
+            CorruptError: the arrays do not fit together.
+        """
+        parity, *widths = arrays["layout"].tolist()
+        group = cls(
+            None if parity == _ANY else parity,
+            arrays["rows"],
+            Plan(size_bits, tuple(widths)) if widths else None,
+            arrays["offsets"],
+            arrays["postings"],
+        )
+        group._check(size_bits)
+        return group
+
+    def _check(self, size_bits: int) -> None:
+        """The kernels read where the arrays say, so they must be as long as they say."""
+        plan = self.plan
+        types = [a.dtype.name for a in (self.rows, self.offsets, self.postings)]
+        bounds = 0 if plan is None else plan.offset_starts[-1]
+        postings = 0 if plan is None else len(plan.widths) * len(self.rows)
+        if (
+            self.parity not in {None, 0, 1}
+            or types != ["uint32", "uint32", "uint64"]
+            or (plan is not None and sum(plan.widths) != size_bits)
+            or self.offsets.shape != (bounds,)
+            or self.postings.shape != (postings, 2)
+        ):
+            raise CorruptError("multi-index hashing: arrays that do not fit together")
+
     def search(
-        self,
-        codes: npt.NDArray[np.uint64],
-        queries: npt.NDArray[np.uint64],
-        parity: int,
-        radius: int,
+        self, values: npt.NDArray[np.uint64], queries: npt.NDArray[np.uint64], asked: "_Asked"
     ) -> Hits:
         hits = np.empty((_FIRST_HITS, 3), np.uint32)
-        found = self._search(codes, queries, parity, radius, hits)
+        found = self._search(values, queries, asked, hits)
         if not found:
             return NO_HITS
         if found > len(hits):
             hits = np.empty((found, 3), np.uint32)
-            self._search(codes, queries, parity, radius, hits)
+            self._search(values, queries, asked, hits)
         return Hits(
             hits[:found, 0].astype(np.int64),
             hits[:found, 1].astype(np.int64),
@@ -114,28 +155,28 @@ class _Group:
 
     def _search(
         self,
-        codes: npt.NDArray[np.uint64],
+        values: npt.NDArray[np.uint64],
         queries: npt.NDArray[np.uint64],
-        parity: int,
-        radius: int,
+        asked: "_Asked",
         hits: npt.NDArray[np.uint32],
     ) -> int:
+        parity, radius, max_hits = asked.parity, asked.radius, asked.max_hits
         probes = self._probes_for(radius)
-        source_bits = _permutation(codes.shape[1] * 64)
         if probes is None:
-            return mih_kernels.scan(codes, self.rows, source_bits, parity, queries, radius, hits)
+            return mih_kernels.scan(values, self.rows, parity, queries, radius, max_hits, hits)
         return mih_kernels.probe(
-            codes,
+            values,
             self.offsets,
             self.postings,
             probes.chunks,
             probes.masks,
             probes.mask_bounds,
-            source_bits,
+            _permutation(values.shape[1] * 64),
             parity,
             queries,
             radius,
             max_candidates(len(self.rows)),
+            max_hits,
             hits,
         )
 
@@ -147,31 +188,69 @@ class _Group:
         return self._probes[radius]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked of a group: queries of one parity (-1: of any), how far, how many hits."""
+
+    parity: int
+    radius: int
+    max_hits: int
+
+
 class MihIndex(Index):
     """Multi-index hashing over rows of a multiple of 64 bits."""
 
-    def __init__(self, values: npt.NDArray[np.uint8]) -> None:
+    def __init__(self, values: npt.NDArray[np.uint8], groups: Iterable[_Group]) -> None:
         self._size_bytes = values.shape[1]
-        self._codes = self._permuted(values)
-        parities = _parities(self._codes)
-        self._groups = tuple(
-            _Group.of(self._codes, rows, parity) for parity, rows in _by_parity(parities)
-        )
+        self._values = values.view(np.uint64)
+        self._groups = tuple(groups)
 
     @classmethod
     def build(cls, values: npt.NDArray[np.uint8]) -> Self:
         """See `Index.build`; `size_bytes` is a multiple of 8, at most 2^32 - 1 rows."""
-        return cls(values)
+        values = np.ascontiguousarray(values)
+        words = values.view(np.uint64)
+        codes = np.empty_like(words)
+        mih_kernels.permute(words, _permutation(words.shape[1] * 64), codes)
+        return cls(values, [_Group.of(codes, rows, parity) for parity, rows in _by_parity(codes)])
+
+    def arrays(self) -> Arrays:
+        """See `Index.arrays`."""
+        return {
+            f"{number}.{name}": array
+            for number, group in enumerate(self._groups)
+            for name, array in group.arrays().items()
+        }
+
+    @classmethod
+    def restore(cls, values: npt.NDArray[np.uint8], arrays: Arrays) -> Self:
+        """See `Index.restore`."""
+        groups: dict[str, dict[str, npt.NDArray[Any]]] = {}
+        for key, array in arrays.items():
+            number, _, name = key.partition(".")
+            groups.setdefault(number, {})[name] = array
+        try:
+            restored = [_Group.restore(values.shape[1] * 8, groups[n]) for n in sorted(groups)]
+        except (KeyError, ValueError) as error:
+            raise CorruptError("multi-index hashing: an array is missing") from error
+        if sum(len(group.rows) for group in restored) != len(values):
+            raise CorruptError("multi-index hashing: the groups are not all of the rows")
+        return cls(values, restored)
 
     def __len__(self) -> int:
-        return len(self._codes)
+        return len(self._values)
 
     @cached_property
     def query_ns(self) -> float:
         """See `Index.query_ns`."""
         return sum(group.query_ns() for group in self._groups)
 
-    def search(self, queries: npt.NDArray[np.uint8], max_distance_bits: int) -> Hits:
+    def search(
+        self,
+        queries: npt.NDArray[np.uint8],
+        max_distance_bits: int,
+        max_hits: int = ALL_HITS,
+    ) -> Hits:
         """See `Index.search`."""
         queries = check_queries(queries, self._size_bytes, max_distance_bits)
         words = queries.view(np.uint64)
@@ -180,34 +259,23 @@ class MihIndex(Index):
             for parity in (_ANY,) if group.parity is None else (0, 1):
                 radius = group.radius_of(parity, max_distance_bits)
                 if radius >= 0:
-                    hits = group.search(self._codes, words, parity, radius)
+                    hits = group.search(self._values, words, _Asked(parity, radius, max_hits))
                     if len(hits):
                         parts.append(hits)
         return parts[0] if len(parts) == 1 else Hits.concat(parts)
-
-    def _permuted(self, values: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
-        words = np.ascontiguousarray(values).view(np.uint64)
-        codes = np.empty_like(words)
-        mih_kernels.permute(words, _permutation(self._size_bytes * 8), codes)
-        return codes
 
 
 _permutation = cache(permutation)
 
 
-def _parities(codes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
-    """uint8, shape (n,): 1 where a code has an odd number of ones."""
-    folded = np.bitwise_xor.reduce(codes, axis=1)
-    parities: npt.NDArray[np.uint8] = np.bitwise_count(folded) & np.uint8(1)
-    return parities
-
-
 def _by_parity(
-    parities: npt.NDArray[np.uint8],
+    codes: npt.NDArray[np.uint64],
 ) -> Iterator[tuple[int | None, npt.NDArray[np.uint32]]]:
+    """The rows of even and of odd weight, or all together when there are many of both."""
+    parities = np.bitwise_count(np.bitwise_xor.reduce(codes, axis=1)) & np.uint8(1)
     odd = np.flatnonzero(parities).astype(np.uint32)
-    if min(len(odd), len(parities) - len(odd)) * _MINORITY > len(parities):
-        yield None, np.arange(len(parities), dtype=np.uint32)
+    if min(len(odd), len(codes) - len(odd)) * _MINORITY > len(codes):
+        yield None, np.arange(len(codes), dtype=np.uint32)
         return
     for parity, rows in enumerate((np.flatnonzero(parities == 0).astype(np.uint32), odd)):
         if len(rows):

@@ -5,7 +5,8 @@ loop releases the GIL, allocates nothing that outlives it and touches no Python 
 are compiled when this file is first imported and then kept in numba's cache, so that
 no query waits for the compiler.
 
-    codes      uint64 (n, words)     the listed values, bits permuted
+    values     uint64 (n, words)     the listed values, as they came
+    codes      uint64 (n, words)     the same with their bits permuted; only while building
     offsets    uint32 (o,)           for each chunk 2^width + 1 bounds of its buckets
     postings   uint64 (c * k, 2)     for each chunk its k rows, ordered by bucket: 96 bits
                                      of the code and, in the low half of the second word, the row
@@ -195,29 +196,38 @@ def _report(hits: Any, found: int, number: int, row: Any, distance: Any) -> int:
     return found + 1
 
 
+@_inlined
+def _compare(
+    values: Any, row: Any, query: Any, number: int, radius: Any, hits: Any, found: int
+) -> int:
+    """Reports a row if it is near enough."""
+    distance = _distance(values[row], query)
+    return _report(hits, found, number, row, distance) if distance <= radius else found
+
+
 @_compiled(
     _array(types.uint64, 2),
     _array(types.uint32, 1),
-    _array(types.int64, 1),
     types.int64,
     _array(types.uint64, 2),
     types.uint64,
+    types.int64,
     _out(types.uint32, 2),
 )
 def scan(
-    codes: Any, rows: Any, source_bits: Any, parity: int, queries: Any, radius: Any, hits: Any
+    values: Any, rows: Any, parity: int, queries: Any, radius: Any, max_hits: int, hits: Any
 ) -> int:
     """Compares each query with each of `rows`; arguments and result as `probe` has them."""
-    query = np.empty(codes.shape[1], np.uint64)
     found = 0
     for number in range(queries.shape[0]):
-        _permute(queries[number], source_bits, query)
+        query = queries[number]
         if not _is_of(parity, query):
             continue
+        most = found + max_hits
         for i in range(rows.shape[0]):
-            distance = _distance(codes[rows[i]], query)
-            if distance <= radius:
-                found = _report(hits, found, number, rows[i], distance)
+            found = _compare(values, np.int64(rows[i]), query, number, radius, hits, found)
+            if found > most:
+                break
     return found
 
 
@@ -274,14 +284,22 @@ def _count_passing(
 
 @_inlined
 def _compare_all(
-    codes: Any, flat: Any, listed: int, query: Any, number: int, radius: Any, hits: Any, found: int
+    values: Any,
+    flat: Any,
+    listed: int,
+    query: Any,
+    number: int,
+    radius: Any,
+    most: int,
+    hits: Any,
+    found: int,
 ) -> int:
     """Compares a query with every row that the postings of the first chunk name."""
     for i in range(listed):
         row = np.int64(flat[2 * i + 1] & _LOW_HALF)
-        distance = _distance(codes[row], query)
-        if distance <= radius:
-            found = _report(hits, found, number, row, distance)
+        found = _compare(values, row, query, number, radius, hits, found)
+        if found > most:
+            break
     return found
 
 
@@ -308,10 +326,11 @@ def _found_before(code: Any, query: Any, chunks: Any, c: int) -> bool:
     _array(types.uint64, 2),
     types.uint64,
     types.int64,
+    types.int64,
     _out(types.uint32, 2),
 )
 def probe(
-    codes: Any,
+    values: Any,
     offsets: Any,
     postings: Any,
     chunks: Any,
@@ -322,12 +341,13 @@ def probe(
     queries: Any,
     radius: Any,
     max_candidates: int,
+    max_hits: int,
     hits: Any,
 ) -> int:
     """Finds every listed row within the radius of each query.
 
     Args:
-        codes: see the head of this file, as the next two.
+        values: see the head of this file, as the next two.
         offsets: the buckets' bounds.
         postings: equally many for each chunk.
         chunks: int64 (c, 4): low bit, width, radius, where its offsets begin.
@@ -338,44 +358,51 @@ def probe(
         queries: uint64 (q, words), as they came.
         radius: inclusive.
         max_candidates: a query with more postings than this to look at compares all rows.
+        max_hits: a query with more hits than this is left after one more.
         hits: uint32 (h, 3): query, row and distance; written.
 
     Returns:
         How many hits there are; of more than `h` only the first `h` were written.
     """
-    words = codes.shape[1]
+    words = values.shape[1]
     half = _HIGH_HALF if words > 1 else np.uint64(0)  # a code of one word is whole in the first
     listed = postings.shape[0] // chunks.shape[0]
     flat = postings.reshape(-1)
     begins = np.empty(masks.shape[0], np.int64)
     ends = np.empty(masks.shape[0], np.int64)
-    query = np.empty(words, np.uint64)
+    code = np.empty(words, np.uint64)
+    other = np.empty(words, np.uint64)
     found = 0
     for number in range(queries.shape[0]):
-        _permute(queries[number], source_bits, query)
+        query = queries[number]
         if not _is_of(parity, query):
             continue
+        most = found + max_hits
+        _permute(query, source_bits, code)
         # All bounds first: loads that do not wait for one another.
-        candidates = _look_up(query, offsets, chunks, masks, mask_bounds, listed, begins, ends)
+        candidates = _look_up(code, offsets, chunks, masks, mask_bounds, listed, begins, ends)
         if candidates > max_candidates:
-            found = _compare_all(codes, flat, listed, query, number, radius, hits, found)
+            found = _compare_all(values, flat, listed, query, number, radius, most, hits, found)
             continue
         for p in range(min(_PREFETCH_BUCKETS, masks.shape[0])):
             _fetch(flat, begins[p], ends[p])
         for c in range(chunks.shape[0]):
             word = chunks[c, 0] >> 6
-            first = query[(word + 2) % words]
-            second = query[(word + 3) % words]
+            first = code[(word + 2) % words]
+            second = code[(word + 3) % words]
             for p in range(mask_bounds[c], mask_bounds[c + 1]):
                 if p + _PREFETCH_BUCKETS < masks.shape[0]:
                     _fetch(flat, begins[p + _PREFETCH_BUCKETS], ends[p + _PREFETCH_BUCKETS])
                 passed = _count_passing(flat, begins[p], ends[p], first, second, half, radius)
                 # Seldom does one pass.
                 for at in range(begins[p], ends[p] if passed else begins[p], 2):
-                    if _bits_apart(flat, at, first, second, half) > radius:
+                    if found > most or _bits_apart(flat, at, first, second, half) > radius:
                         continue
                     row = np.int64(flat[at + 1] & _LOW_HALF)
-                    distance = _distance(codes[row], query)
-                    if distance <= radius and not _found_before(codes[row], query, chunks, c):
-                        found = _report(hits, found, number, row, distance)
+                    distance = _distance(values[row], query)
+                    if distance <= radius:
+                        if c > 0:
+                            _permute(values[row], source_bits, other)
+                        if not _found_before(other, code, chunks, c):
+                            found = _report(hits, found, number, row, distance)
     return found

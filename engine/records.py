@@ -13,7 +13,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from engine.entries import Checkpoint, EntryId, IdRange, ItemId, Labels, ListedItem
+from engine.entries import NO_POSITION, Checkpoint, EntryId, IdRange, ItemId, Labels, ListedItem
 from engine.errors import CorruptError, EngineError
 from engine.hashes import SPECS, Hash, HashType, HashValue, Item, MediaType
 from engine.policy import Bank, BankId, BankPolicy, BankRole, TypePolicy
@@ -98,25 +98,29 @@ def encode_item(bank_id: BankId, item: Item, labels: Labels) -> bytes:
     return _frame(head + hashes + _labels_bytes(labels))
 
 
-def decode_entries(record: bytes, what: str) -> tuple[int, list[tuple[int, bytes]]]:
-    """Only what an index needs of an item: its bank, and type and value of each hash.
+def decode_entries(record: bytes, what: str) -> tuple[int, int, list[tuple[int, bytes, int]]]:
+    """Only what an index needs of an item.
+
+    Returns:
+        its bank, its media type, and for each hash its type, value and position (as
+        `Columns.positions` has it).
 
     Raises:
         CorruptError: the record is damaged.
     """
     body = _body(record, what)
     try:
-        bank_id, _, count = _ITEM.unpack_from(body)
+        bank_id, media_type, count = _ITEM.unpack_from(body)
         at = _ITEM.size
         found = []
         for _ in range(count):
-            hash_type = body[at]
+            hash_type, _, kind, position = _HASH.unpack_from(body, at)
             start = at + _HASH.size
             at = start + _SIZES[hash_type]
-            found.append((hash_type, body[start:at]))
+            found.append((hash_type, body[start:at], position if kind else NO_POSITION))
     except (struct.error, LookupError) as error:
         raise CorruptError(f"{what}: malformed") from error
-    return bank_id, found
+    return bank_id, media_type, found
 
 
 def decode_item(item_id: ItemId, record: bytes) -> ListedItem:

@@ -17,20 +17,18 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from engine.entries import Checkpoint, EntryId, ItemId
-from engine.equality_index import EqualityIndex
+from engine.entries import Checkpoint, Columns, EntryId, ItemId
 from engine.errors import CorruptError
-from engine.faiss_index import FaissFlatIndex
 from engine.hashes import SPECS, HashType, Item
-from engine.index import Index
-from engine.layer import Chooser, Found, Layer
-from engine.mih_index import MihIndex
+from engine.index_choice import Choosers, choosers
+from engine.index_kind import IndexKind
+from engine.layer import Found, Layer, Part
 from engine.policy import Bank, BankId, BankRole, Rules
+from engine.segment import Segment
 from engine.store import Contents, Delta
 from engine.verdict import Match, Nearness, Verdict, decide_nearest
 
-# Measured: a scan of so many by FAISS takes as long as one search by multi-index hashing.
-_SCANNED_ROWS: Final = 16_384
+_AUTO: Final = choosers(IndexKind.AUTO)
 _NO_LIMIT: Final = -1  # a distance is never as small: a bank that does not match
 
 
@@ -74,8 +72,12 @@ class Snapshot:
     _query_ns: Mapping[HashType, float]
 
     @classmethod
-    def of(cls, contents: Contents) -> "Snapshot":
+    def of(cls, contents: Contents, choose: Choosers = _AUTO) -> "Snapshot":
         """Indexes a whole list.
+
+        Args:
+            contents: the list.
+            choose: what to search each hash type with.
 
         Raises:
             CorruptError: the entries do not agree with the checkpoint's count and digest.
@@ -88,10 +90,35 @@ class Snapshot:
             Checkpoint.at(contents.checkpoint.sequence, entry_count, digest), contents.checkpoint
         )
         layers = {
-            hash_type: Layer.of(columns, _CHOOSERS[hash_type])
+            hash_type: Layer.of(columns, choose[hash_type])
             for hash_type, columns in contents.columns.items()
         }
         return cls._at(contents.checkpoint, contents.banks, layers)
+
+    @classmethod
+    def from_segment(cls, segment: Segment, choose: Choosers = _AUTO) -> "Snapshot":
+        """The list of a segment, without banks: those come with the delta to `advance` by.
+
+        Args:
+            segment: its arrays were checked when it was read.
+            choose: what to search with what comes after it.
+        """
+        layers = {}
+        for hash_type in HashType:
+            part = segment.parts.get(hash_type)
+            if part is None:
+                layers[hash_type] = Layer.of(Columns.empty(hash_type), choose[hash_type])
+            else:
+                layers[hash_type] = Layer((Part.frozen(*part),), choose[hash_type])
+        return cls._at(segment.checkpoint, (), layers)
+
+    def loose_count(self) -> int:
+        """How many entries a new segment would take up or leave out."""
+        return sum(layer.loose_count() for layer in self._layers.values())
+
+    def columns(self) -> Mapping[HashType, Columns]:
+        """Every listed entry."""
+        return {hash_type: layer.listed() for hash_type, layer in self._layers.items()}
 
     @classmethod
     def _at(
@@ -184,20 +211,6 @@ class Snapshot:
                 limits = self._limits[hash_type].distance_bits[found.bank_ids]
                 found = found.select(found.distances_bits <= limits)
             yield hash_type, list(indexes.values()), found
-
-
-def _perceptual_index(row_count: int) -> type[Index]:
-    return MihIndex if row_count > _SCANNED_ROWS else FaissFlatIndex
-
-
-def _exact_index(_: int) -> type[Index]:
-    return EqualityIndex
-
-
-_CHOOSERS: Final[Mapping[HashType, Chooser]] = {
-    hash_type: _perceptual_index if spec.perceptual else _exact_index
-    for hash_type, spec in SPECS.items()
-}
 
 
 def _nearest(hash_type: HashType, distances_bits: npt.NDArray[np.int32]) -> list[Nearness]:

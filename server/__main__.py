@@ -1,8 +1,7 @@
 """`python -m server`: the command line, and what a failed start says.
 
-Exit codes: 0 stopped as asked, 2 wrong use or configuration, 3 the store cannot be used
-(missing, empty, locked, of a newer format), 4 the store is damaged, 5 an address or a
-certificate cannot be used, 70 a fault of this program.
+Without hidden options this is the supervisor: it starts its workers by this same command line,
+with `--worker N` added, and loads nothing that only they need.
 """
 
 import os
@@ -12,71 +11,60 @@ os.environ["GRPC_VERBOSITY"] = "NONE"
 os.environ.pop("GRPC_TRACE", None)
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
-from typing import Final
 
 from engine.clock import SystemClock
-from engine.errors import CorruptError, EngineError
-from server.app import serve
-from server.config import EXAMPLE_FILE, Config, ConfigError, read_config
-from server.listeners import ListenError
+from server.child import BUILDER
+from server.config import EXAMPLE_FILE, ConfigError, Source, read_source
+from server.exit_codes import ExitCode
+from server.ports import ListenError
 from server.telemetry import location_of, start_logging
-
-EXIT_CONFIG: Final = 2
-EXIT_STORE_UNUSABLE: Final = 3
-EXIT_STORE_CORRUPT: Final = 4
-EXIT_LISTEN: Final = 5
-EXIT_INTERNAL: Final = 70
+from server.workers import Supervisor
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
     """Runs the server; returns the exit code."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     if options.print_example_config:
         sys.stdout.write(EXAMPLE_FILE.read_text(encoding="utf-8"))
-        return 0
+        return ExitCode.STOPPED
     if options.config is None:
         parser.error("--config is required")
+    if options.worker is not None:
+        # Loads gRPC and the search, some hundred times the size of the supervisor.
+        from server.worker import run_worker  # noqa: PLC0415
+
+        return run_worker(options.worker)
+    if options.builder:
+        from server.builder import run_builder  # noqa: PLC0415
+
+        return run_builder()
     try:
-        config = read_config(options.config)
+        source = read_source(options.config)
     except ConfigError as error:
-        return _fail(EXIT_CONFIG, str(error))
+        return _fail(ExitCode.CONFIG, str(error))
     if options.check_config:
         sys.stdout.write(f"{options.config}: fine\n")
-        return 0
-    return _run(config, options.ready_file)
+        return ExitCode.STOPPED
+    return _supervise(source, options.ready_file)
 
 
-def _run(config: Config, ready_file: Path | None) -> int:
+def _supervise(source: Source, ready_file: Path | None) -> int:
     clock = SystemClock()
-    start_logging(config.log.level, clock)
+    start_logging(source.config.log.level, clock)
+    command = [sys.executable, *sys.orig_argv[1:]]
     try:
-        asyncio.run(serve(config, clock, ready_file))
-    except ConfigError as error:
-        return _fail(EXIT_CONFIG, str(error))
+        return Supervisor(source, command, clock, ready_file, [BUILDER]).run()
     except ListenError as error:
-        return _fail(EXIT_LISTEN, str(error))
-    except CorruptError as error:
-        return _fail(EXIT_STORE_CORRUPT, _of_store(config, error))
-    except EngineError as error:
-        return _fail(EXIT_STORE_UNUSABLE, _of_store(config, error))
+        return _fail(ExitCode.LISTEN, str(error))
     except Exception as error:  # noqa: BLE001  its text may hold anything
-        return _fail(
-            EXIT_INTERNAL, f"internal error: {type(error).__name__} at {location_of(error)}"
-        )
-    return 0
+        where = f"{type(error).__name__} at {location_of(error)}"
+        return _fail(ExitCode.FAULT, f"internal error: {where}")
 
 
-def _of_store(config: Config, error: EngineError) -> str:
-    text = str(error)
-    path = str(config.store.path)
-    return text if path in text else f"{path}: {text}"
-
-
-def _fail(code: int, text: str) -> int:
+def _fail(code: ExitCode, text: str) -> ExitCode:
     sys.stderr.write(f"server: {' '.join(text.split())}\n")
     return code
 
@@ -96,8 +84,10 @@ def _parser() -> argparse.ArgumentParser:
         "--ready-file",
         type=Path,
         metavar="FILE",
-        help="where to write the bound addresses, as JSON, once the list is served",
+        help="where to write addresses and process ids, as JSON, once all workers serve",
     )
+    parser.add_argument("--builder", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", type=int, metavar="N", help=argparse.SUPPRESS)
     return parser
 
 

@@ -1,25 +1,27 @@
-"""One server process from start to end: what it is made of, health, signals, shutdown.
+"""One worker from start to end: what it is made of, health, signals, shutdown.
 
     store -> Refresher (thread) -> View <- MatchService, ReviewService <- Boundary <- gRPC
 
 Everything here runs on one event loop, except the refresher's thread and the search pool.
-Several such processes may follow the same store.
+Several such processes follow the same store and listen on the same port.
 """
 
 import asyncio
-import json
 import logging
 import os
 import resource
 import signal
-from pathlib import Path
+import sys
 from typing import Final
 
 from grpc_health.v1 import health_pb2
 
 from engine.clock import Clock
+from engine.index_choice import choosers
 from engine.lmdb_store import LmdbReader
+from engine.segment import SegmentFolder
 from server.config import Config
+from server.drain import stop_server
 from server.listeners import (
     MATCH_SERVICE,
     REVIEW_SERVICE,
@@ -28,10 +30,12 @@ from server.listeners import (
     match_listener,
     review_listener,
 )
+from server.orders import Report
 from server.refresh import Refresher
 from server.review import ReviewService
+from server.segment_watch import SegmentWatch
 from server.service import MatchService, search_pool
-from server.telemetry import SUMMARY_INTERVAL_MS, CallCounts, log, on_loop_error
+from server.telemetry import SUMMARY_INTERVAL_MS, CallCounts, log, log_crash
 
 # How often health is brought in line with the list.
 HEALTH_INTERVAL_MS: Final = 20
@@ -40,22 +44,36 @@ _Status = health_pb2.HealthCheckResponse.ServingStatus
 
 
 class App:
-    """The parts of a server process."""
+    """The parts of a worker."""
 
-    def __init__(self, config: Config, clock: Clock, ready_file: Path | None = None) -> None:
+    def __init__(self, config: Config, clock: Clock, *, is_early: bool) -> None:
         """Opens the store; needs a running event loop.
+
+        Args:
+            config: with the addresses that were taken for it.
+            clock: the time.
+            is_early: whether to listen before the list is loaded.
 
         Raises:
             EngineError: the store cannot be opened.
         """
         self._config = config
         self._clock = clock
-        self._ready_file = ready_file
+        self._is_early = is_early
+        self._is_listening = False
         self._counts = CallCounts()
         self._pool = search_pool()
         self._health = HealthServicer()
         self._stopping = asyncio.Event()
-        self.refresher = Refresher(lambda: LmdbReader(config.store.path), config.store, clock)
+        self._hurrying = asyncio.Event()
+        index = config.index
+        self.refresher = Refresher(
+            lambda: LmdbReader(config.store.path),
+            config.store,
+            clock,
+            choosers(index.kind),
+            SegmentWatch(SegmentFolder(index.segments, index.kind)),
+        )
         self._listeners = self._make_listeners()
 
     def _make_listeners(self) -> dict[str, Listener]:
@@ -72,13 +90,10 @@ class App:
             )
         return listeners
 
-    @property
-    def addresses(self) -> dict[str, str]:
-        """Where each listener is reached, by its name."""
-        return {name: str(listener.address) for name, listener in self._listeners.items()}
-
     def request_stop(self) -> None:
-        """Begins the end, as SIGTERM does."""
+        """Begins the end, as SIGTERM does; asked again, it hurries."""
+        if self._stopping.is_set():
+            self._hurrying.set()
         self._stopping.set()
 
     async def run(self) -> None:
@@ -90,7 +105,9 @@ class App:
             Exception: the first load failed, with whatever it raised.
         """
         try:
-            await self._start()
+            if self._is_early:
+                await self._listen()
+            self.refresher.start()
             await self._watch()
         finally:
             await self._shut_down()
@@ -98,16 +115,16 @@ class App:
             raise self.refresher.fatal
         log("stopped")
 
-    async def _start(self) -> None:
+    async def _listen(self) -> None:
         for listener in self._listeners.values():
             listener.bind()
         await self._set_health(_Status.NOT_SERVING)
         for listener in self._listeners.values():
             await listener.server.start()
+        self._is_listening = True
         if self._config.match.plaintext and not self._config.match.listen.is_loopback:
             log("plaintext_listener", logging.WARNING, match_port=self._port("match"))
         log("listening", logging.DEBUG, match_port=self._port("match"))
-        self.refresher.start()
 
     async def _watch(self) -> None:
         """Keeps health in line with the list and writes the summaries, until the end."""
@@ -127,7 +144,10 @@ class App:
                 continue
 
     async def _on_health(self, *, is_serving: bool) -> None:
+        if not self._is_listening:
+            await self._listen()
         await self._set_health(_Status.SERVING if is_serving else _Status.NOT_SERVING)
+        Report(is_serving).send()
         if not is_serving:
             log("not_serving", logging.ERROR, list_age_ms=self.refresher.age_ms())
             return
@@ -140,8 +160,6 @@ class App:
             entry_count=checkpoint.entry_count,
             pid=os.getpid(),
         )
-        if self._ready_file is not None:
-            _write_ready(self._ready_file, self.addresses)
 
     def _port(self, name: str) -> int:
         listener = self._listeners.get(name)
@@ -155,22 +173,30 @@ class App:
         await self._health.enter_graceful_shutdown()
         grace_s = self._config.shutdown.grace_ms / 1000
         servers = [listener.server for listener in self._listeners.values()]
-        await asyncio.gather(*(server.stop(grace_s) for server in servers))
+        await asyncio.gather(
+            *(stop_server(server, grace_s, self._counts, self._hurrying) for server in servers)
+        )
         self._pool.shutdown(wait=True, cancel_futures=True)
         await asyncio.to_thread(self.refresher.stop)
-        if self._ready_file is not None:
-            self._ready_file.unlink(missing_ok=True)
         self._counts.log_summary()
 
 
-async def serve(config: Config, clock: Clock, ready_file: Path | None = None) -> None:
-    """Serves until SIGTERM or SIGINT; see `App.run` for what it raises."""
+async def serve(config: Config, clock: Clock, *, is_early: bool) -> None:
+    """Serves until SIGTERM, SIGINT or the end of stdin; see `App.run` for what it raises."""
     _bound_process()
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(on_loop_error)
-    app = App(config, clock, ready_file)
+    loop.set_exception_handler(_on_loop_error)
+    app = App(config, clock, is_early=is_early)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, app.request_stop)
+    supervisor_fd = sys.stdin.fileno()
+
+    def on_stdin() -> None:
+        # Nothing more is ordered: what there is to read is the end, of the supervisor.
+        loop.remove_reader(supervisor_fd)
+        app.request_stop()
+
+    loop.add_reader(supervisor_fd, on_stdin)
     await app.run()
 
 
@@ -181,8 +207,10 @@ def _bound_process() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _write_ready(path: Path, addresses: dict[str, str]) -> None:
-    """Writes the bound addresses, all of the file or nothing."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-    unfinished.write_text(json.dumps({"pid": os.getpid(), **addresses}))
-    unfinished.replace(path)
+def _on_loop_error(_: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """What the event loop calls with an exception that nobody awaited."""
+    error = context.get("exception")
+    if isinstance(error, BaseException):
+        log_crash("loop_error", error)
+    else:
+        log("loop_error", logging.ERROR)

@@ -186,12 +186,15 @@ class _Runner:
         """A method with one answer."""
 
         async def run(request: object, context: Context) -> object:
+            self._open(1)
             try:
                 self._admit(context)
                 answer = await behavior(_readable(request), context)
             except BaseException as error:
                 await self._end(error, context)
                 raise
+            finally:
+                self._open(-1)
             self._counts.add(self._method, "OK")
             return answer
 
@@ -201,6 +204,7 @@ class _Runner:
         """A method with many answers, whether it yields or writes them."""
 
         async def run(request: Any, context: Context) -> None:  # noqa: ANN401
+            self._open(1)
             try:
                 self._admit(context)
                 many = hasattr(request, "__aiter__")
@@ -213,9 +217,16 @@ class _Runner:
             except BaseException as error:
                 await self._end(error, context)
                 raise
+            finally:
+                self._open(-1)
             self._counts.add(self._method, "OK")
 
         return run
+
+    def _open(self, change: int) -> None:
+        """Counts the calls under way that the end waits for: not those of health's watchers."""
+        if self._needs_deadline:
+            self._counts.open_calls += change
 
     def _admit(self, context: Context) -> None:
         refusal = None if self._guard is None else self._guard(context)

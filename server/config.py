@@ -1,4 +1,4 @@
-"""What an operator sets: one TOML file, read once at start into frozen dataclasses.
+"""What an operator sets: one TOML file, read at start and on SIGHUP into frozen dataclasses.
 
 Anything unknown, of the wrong type or out of range is refused with the key's path.
 Every key is described in `docs/operate.md`; a test compares. Opening the store and
@@ -6,16 +6,20 @@ reading certificates is not done here.
 """
 
 import ipaddress
+import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
+from engine.index_kind import IndexKind
+
 EXAMPLE_FILE: Final = Path(__file__).with_name("firstseen.example.toml")
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _MAX_FILE_BYTES: Final = 1 << 20
 _DAY_MS: Final = 24 * 3600 * 1000
+_MAX_WORKERS: Final = 64
 
 
 class ConfigError(Exception):
@@ -114,6 +118,13 @@ def _level(value: object, _: Path) -> object:
     return value
 
 
+def _index_kind(value: object, _: Path) -> object:
+    try:
+        return IndexKind(_text(value))
+    except ValueError:
+        raise _RefusedError(f"want one of {', '.join(IndexKind)}") from None
+
+
 def _key(parse: _Parser, default: object = MISSING) -> Any:  # noqa: ANN401
     # `Any`, as of `dataclasses.field`: the attribute's own annotation says the type.
     metadata = {"parse": parse}
@@ -123,12 +134,32 @@ def _key(parse: _Parser, default: object = MISSING) -> Any:  # noqa: ANN401
 
 
 @dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """Section `[server]`: its processes."""
+
+    workers: int = _key(_whole(0, _MAX_WORKERS), 0)
+
+    def worker_count(self) -> int:
+        """How many to run: by default one for each core that this process may use."""
+        return self.workers or min(len(os.sched_getaffinity(0)), _MAX_WORKERS)
+
+
+@dataclass(frozen=True, slots=True)
 class StoreConfig:
     """Section `[store]`."""
 
     path: Path = _key(_path)
     poll_interval_ms: int = _key(_whole(1, 60_000), 50)
     staleness_limit_ms: int = _key(_whole(100, _DAY_MS), 10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexConfig:
+    """Section `[index]`: how the list is searched, and where its segments are."""
+
+    kind: IndexKind = _key(_index_kind, IndexKind.AUTO)
+    segments: Path = _key(_path, Path("segments"))
+    segment_min_entries: int = _key(_whole(1, 1 << 40), 65_536)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,15 +219,34 @@ class Config:
     store: StoreConfig
     match: MatchConfig
     review: ReviewConfig | None = None
+    index: IndexConfig = IndexConfig()
+    server: ServerConfig = ServerConfig()
     limits: LimitsConfig = LimitsConfig()
     log: LogConfig = LogConfig()
     shutdown: ShutdownConfig = ShutdownConfig()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A configuration and the text that it was read from.
+
+    Attributes:
+        path: the file, absolute.
+        toml: its text.
+        config: what it says.
+    """
+
+    path: Path
+    toml: str
+    config: Config
 
 
 SECTIONS: Final[Mapping[str, type]] = {
     "store": StoreConfig,
     "match": MatchConfig,
     "review": ReviewConfig,
+    "index": IndexConfig,
+    "server": ServerConfig,
     "limits": LimitsConfig,
     "log": LogConfig,
     "shutdown": ShutdownConfig,
@@ -211,6 +261,11 @@ def keys() -> tuple[str, ...]:
 
 
 def read_config(path: Path) -> Config:
+    """What the file of an operator says; see `read_source`."""
+    return read_source(path).config
+
+
+def read_source(path: Path) -> Source:
     """Reads the file of an operator.
 
     Relative paths in it are relative to its folder.
@@ -218,6 +273,7 @@ def read_config(path: Path) -> Config:
     Raises:
         ConfigError: it cannot be read, or something in it is wrong.
     """
+    path = path.absolute()
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_FILE_BYTES + 1)
@@ -226,10 +282,11 @@ def read_config(path: Path) -> Config:
     if len(content) > _MAX_FILE_BYTES:
         raise ConfigError("", f"{path}: over {_MAX_FILE_BYTES} bytes")
     try:
-        table = tomllib.loads(content.decode())
+        toml = content.decode()
+        table = tomllib.loads(toml)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError("", f"{path}: not TOML: {error}") from error
-    return parse_config(table, path.absolute().parent)
+    return Source(path, toml, parse_config(table, path.parent))
 
 
 def parse_config(table: Mapping[str, object], folder: Path) -> Config:
@@ -269,6 +326,8 @@ def _section(name: str, shape: type, table: object, folder: Path) -> object:
                 values[key] = entry.metadata["parse"](table[key], folder)
             except _RefusedError as error:
                 raise ConfigError(f"{name}.{key}", str(error)) from error
+        elif isinstance(entry.default, Path):
+            values[key] = folder / entry.default
         elif entry.default is MISSING:
             raise ConfigError(f"{name}.{key}", "required")
     return shape(**values)

@@ -11,6 +11,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from firstseen.v1 import match_pb2_grpc, review_pb2_grpc
 from server.boundary import Boundary
 from server.config import Address, ConfigError, LimitsConfig, MatchConfig, ReviewConfig
+from server.ports import ListenError
 from server.review import AllowedNames, ReviewService
 from server.service import MatchService
 from server.telemetry import CallCounts
@@ -25,10 +26,6 @@ MAX_CALLS_PER_CONNECTION: Final = 128
 MAX_METADATA_BYTES: Final = 16_384
 
 HealthServicer: TypeAlias = health.aio.HealthServicer  # type: ignore[attr-defined,name-defined]
-
-
-class ListenError(Exception):
-    """An address cannot be listened on, or its credentials cannot be used."""
 
 
 class Listener:
@@ -129,8 +126,8 @@ def _add_common(
 
 def _options(limits: LimitsConfig, grace_ms: int) -> list[tuple[str, int]]:
     return [
-        # Without it a second server on the same port would silently take half of the calls.
-        ("grpc.so_reuseport", 0),
+        # All workers of a server listen on its port; `ports` keeps other servers out.
+        ("grpc.so_reuseport", 1),
         ("grpc.max_receive_message_length", limits.max_message_bytes),
         ("grpc.max_metadata_size", MAX_METADATA_BYTES),
         ("grpc.max_concurrent_streams", MAX_CALLS_PER_CONNECTION),

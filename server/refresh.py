@@ -13,14 +13,16 @@ from typing import Final, Protocol
 
 from engine.clock import Clock
 from engine.entries import ItemId, ListedItem
-from engine.errors import EngineError, NotReadyError
+from engine.errors import CorruptError, EngineError, LogTruncatedError, NotReadyError
 from engine.follower import Follower
+from engine.index_choice import Choosers
 from engine.snapshot import Snapshot
 from engine.store import StoreReader
 from engine.verdict import Verdict
 from firstseen.v1 import match_pb2
 from server.config import StoreConfig
 from server.convert import check_responses
+from server.segment_watch import SegmentWatch
 from server.telemetry import location_of, log
 
 MAX_BACKOFF_MS: Final = 2_000
@@ -60,9 +62,21 @@ class Refresher:
     """Follows a store. One thread steps it, any number read it."""
 
     def __init__(
-        self, open_store: Callable[[], FollowedStore], config: StoreConfig, clock: Clock
+        self,
+        open_store: Callable[[], FollowedStore],
+        config: StoreConfig,
+        clock: Clock,
+        choose: Choosers | None = None,
+        segments: SegmentWatch | None = None,
     ) -> None:
         """Opens the store; loads nothing yet.
+
+        Args:
+            open_store: opens it, and again what was put in its place.
+            config: how often to look and how old a list may be.
+            clock: the time.
+            choose: what to search each hash type with, see `Follower`.
+            segments: where to look for segments; None to do without.
 
         Raises:
             EngineError: the store cannot be opened.
@@ -72,7 +86,9 @@ class Refresher:
         self._clock = clock
         self._store_lock = threading.Lock()  # between `items` and putting in another store
         self._store: FollowedStore | None = open_store()
-        self._follower = Follower(self._store, clock)
+        self._choose = choose
+        self._segments = segments
+        self._follower = Follower(self._store, clock, choose)
         self._view: View | None = None
         self._failures = 0
         self._logged_ms: int | None = None
@@ -104,7 +120,7 @@ class Refresher:
         Raises:
             NotReadyError: it is not loaded, or may be stale.
         """
-        view = self._loaded()
+        view = self.latest()
         if view.follower.age_ms() > self._config.staleness_limit_ms:
             raise NotReadyError("the list may be stale")
         return view
@@ -115,9 +131,14 @@ class Refresher:
         Raises:
             NotReadyError: it is not loaded.
         """
-        return self._loaded().follower.age_ms()
+        return self.latest().follower.age_ms()
 
-    def _loaded(self) -> View:
+    def latest(self) -> View:
+        """The newest list there is, fresh or not.
+
+        Raises:
+            NotReadyError: it is not loaded.
+        """
         view = self._view
         if view is None:
             raise NotReadyError("the list is not loaded")
@@ -150,6 +171,7 @@ class Refresher:
         """
         try:
             self._adopt_replaced()
+            self._adopt_segment()
             self._follower.poll()
             # Compared, not taken from `poll`: what failed after an earlier poll is made up for.
             if self._view is None or self._view.snapshot is not self._follower.snapshot:
@@ -172,8 +194,24 @@ class Refresher:
             # First closed, then opened: LMDB knows a path once in a process.
             self._close()
             self._store = self._open_store()
-            self._follower = Follower(self._store, self._clock)
+            self._follower = Follower(self._store, self._clock, self._choose)
         log("store_replaced", logging.WARNING)
+
+    def _adopt_segment(self) -> None:
+        """Goes over to a newer segment, if there is one that belongs to this store's history."""
+        if self._segments is None:
+            return
+        is_first = self._view is None
+        found = self._segments.wait() if is_first else self._segments.poll()
+        if found is None:
+            return
+        try:
+            self._follower.adopt(found.segment)
+        except (LogTruncatedError, CorruptError) as error:
+            # Of another store, or one of both is wrong; what is served now says no less.
+            log("segment_unfit", logging.WARNING, segment=found.name, detail=str(error))
+        else:
+            log("segment_adopted", segment=found.name)
 
     def _close(self) -> None:
         if self._store is not None:

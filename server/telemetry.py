@@ -5,7 +5,6 @@ libraries log only the logger's name and the level are kept, since their texts a
 tracebacks may hold either. There is no line for a call: calls are counted.
 """
 
-import asyncio
 import json
 import logging
 import sys
@@ -36,10 +35,19 @@ class Fields(TypedDict, total=False):
     match_port: int
     review_port: int
     pid: int
+    worker: int
+    exit_code: int
+    signal: int
+    restarts: int
+    key: str
     error_type: str
     location: str
     detail: str
     failures: int
+    segment: str
+    stage: str
+    percent: int
+    elapsed_ms: int
     logger: str
     calls: Mapping[str, Mapping[str, int]]
 
@@ -70,9 +78,10 @@ def log_crash(event: str, error: BaseException) -> None:
 class LineFormatter(logging.Formatter):
     """One JSON object a line, of allowed fields only."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, worker: int | None = None) -> None:
         super().__init__()
         self._clock = clock
+        self._worker = worker
 
     def format(self, record: logging.LogRecord) -> str:
         """See `logging.Formatter.format`."""
@@ -84,22 +93,38 @@ class LineFormatter(logging.Formatter):
             line |= {name: value for name, value in given.items() if name in _ALLOWED}
         else:
             line |= {"event": "library", "logger": record.name}
+        if self._worker is not None:
+            line["worker"] = self._worker
         return json.dumps(line)
 
 
-def start_logging(level: str, clock: Clock, stream: TextIO | None = None) -> None:
-    """Takes over everything that the process would write of its own accord."""
+def start_logging(
+    level: str, clock: Clock, stream: TextIO | None = None, worker: int | None = None
+) -> None:
+    """Takes over everything that the process would write of its own accord.
+
+    Args:
+        level: the least that is written, one of `config.LOG_LEVELS`.
+        clock: the time.
+        stream: where to; stderr by default.
+        worker: the number to write on every line; None for a process that is no worker.
+    """
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(LineFormatter(clock))
+    handler.setFormatter(LineFormatter(clock, worker))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
-    _LOGGER.setLevel(level.upper())
+    set_level(level)
     logging.captureWarnings(True)
     logging.raiseExceptions = False  # a failing handler would print the record's values
     sys.excepthook = _on_exception
     threading.excepthook = lambda args: _on_exception(args.exc_type, args.exc_value, None)
     sys.unraisablehook = lambda args: _on_exception(args.exc_type, args.exc_value, None)
+
+
+def set_level(level: str) -> None:
+    """Sets the least that is written, one of `config.LOG_LEVELS`."""
+    _LOGGER.setLevel(level.upper())
 
 
 def _on_exception(
@@ -111,19 +136,15 @@ def _on_exception(
         log_crash("crash", error)
 
 
-def on_loop_error(_: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
-    """What the event loop calls with an exception that nobody awaited."""
-    error = context.get("exception")
-    if isinstance(error, BaseException):
-        log_crash("loop_error", error)
-    else:
-        log("loop_error", logging.ERROR)
-
-
 class CallCounts:
-    """How many calls ended how, by method and status. Used from the event loop only."""
+    """How many calls ended how, by method and status. Used from the event loop only.
+
+    Attributes:
+        open_calls: how many calls of our own services are under way.
+    """
 
     def __init__(self) -> None:
+        self.open_calls = 0
         self._counts: Counter[tuple[str, str]] = Counter()
 
     def add(self, method: str, status: str) -> None:

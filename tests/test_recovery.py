@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 
 from bench import workload
-from bench.stores import new_items, sent_item
 from bench.running import environment, running_server
+from bench.stores import new_items, sent_item
 from engine.clock import SystemClock
 from engine.entries import Checkpoint
 from engine.exact_index import ExactIndex

@@ -6,35 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import report, workload
+from bench import index_bench, peers, report
 from bench.__main__ import main
+from bench.histogram import Histogram
+from bench.peers import PeerError
 from bench.run_file import FORMAT, RUNS, Run, percentiles
-from engine.exact_index import ExactIndex
 
 SEED = 20_26
-
-
-@pytest.mark.parametrize("kind", workload.KINDS)
-def test_workload_is_the_same_every_time(kind: str) -> None:
-    one, other = (workload.hashes(500, SEED, kind) for _ in range(2))
-    assert np.array_equal(one, other)
-    assert len(np.unique(one, axis=0)) == 500
-    assert not np.array_equal(one, workload.hashes(500, SEED + 1, kind))
-
-
-def test_balanced_hashes_have_128_ones() -> None:
-    assert set(np.bitwise_count(workload.hashes(300, SEED)).sum(axis=1).tolist()) == {128}
-
-
-def test_planted_queries_are_near_and_the_others_far() -> None:
-    listed = workload.hashes(2_000, SEED)
-    queries = workload.queries(listed, 400, SEED, known_share=0.5)
-    hits = ExactIndex.build(listed).search(queries, 31)
-    near = len(set(hits.queries.tolist()))
-    assert 150 < near < 250
-    assert set((hits.distances_bits % 2).tolist()) == {0}
-    assert set(range(0, 31, 2)) <= set(hits.distances_bits.tolist())
-    assert set(np.bitwise_count(queries).sum(axis=1).tolist()) == {128}
 
 
 def test_percentiles_are_those_of_known_durations() -> None:
@@ -64,26 +42,95 @@ def test_load_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 def test_freshness_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run.json"
-    run = run_and_read(out, "freshness", "--entries", "200", "--changes", "3")
-    assert [row["count"] for row in run.rows] == [3, 3]
+    run = run_and_read(out, "freshness", "--entries", "200", "--changes", "3", "--query", "0.1")
+    assert [row["count"] for row in run.rows[:2]] == [3, 3]
+    assert [row["what"] for row in run.rows[2:]] == ["checks, quiet"]
     assert "withdraw to NOVEL" in capsys.readouterr().out
+
+
+def test_freshness_is_measured_while_the_list_grows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run.json"
+    words = ("--entries", "2000", "--changes", "3", "--query", "0.1", "--load-rate", "500")
+    run = run_and_read(out, "freshness", *words)
+    assert run.settings["load_rate"] == 500
+    assert [row["what"] for row in run.rows[2:]] == ["checks, quiet", "checks, meanwhile"]
+    assert all(row["count"] > 0 for row in run.rows)
+    assert "others' checks" in capsys.readouterr().out
+
+
+@pytest.mark.slow  # the server leaves ten seconds between two segments
+def test_freshness_is_measured_while_a_segment_is_built(tmp_path: Path) -> None:
+    words = ("--entries", "20000", "--changes", "3", "--query", "0.5", "--during-build")
+    run = run_and_read(tmp_path / "run.json", "freshness", *words)
+    (meanwhile,) = (row for row in run.rows if row["what"] == "checks, meanwhile")
+    assert meanwhile["segments_built"] == 1
 
 
 def test_server_is_measured_beside_an_empty_call(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "run.json"
-    run = run_and_read(out, "server", "--entries", "500", "--calls", "60")
-    assert [row["check"]["count"] for row in run.rows if "check" in row] == [60] * 4
-    assert len([row for row in run.rows if "items_per_s" in row]) == 5
+    words = ("--entries", "500", "--workers", "1", "--block", "0.02", "--blocks", "1")
+    run = run_and_read(out, "server", *words, "--loads", "0.1", "0.3")
+    latencies = [row for row in run.rows if "check" in row]
+    assert [row["share"] for row in latencies if "share" in row] == [0.1, 0.3]
+    for row in latencies:
+        for load in (row["check"], row["empty"]):
+            assert load["count"] > 0
+            assert load["errors"] == {}
+            assert Histogram.merged([load["histogram"]]).count == load["count"]
+    rates = [row for row in run.rows if "items_per_s" in row]
+    assert len(rates) == 13
+    assert all(row["items_per_s"] > 0 < row["empty_per_s"] for row in rates)
     assert "CheckStream" in capsys.readouterr().out
+
+
+def test_killed_worker_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("kill", "--entries", "300", "--kills", "1", "--every", "1", "--workers")
+    run = run_and_read(tmp_path / "run.json", *words, "2")
+    whole, hit, other = run.rows
+    assert whole["calls"] == hit["calls"] + other["calls"]
+    assert (whole["failed"], whole["wrong"]) == (0, 0)
+    assert "tried again" in capsys.readouterr().out
+    assert main([*words, "1"]) == 1
+    assert "nobody takes over" in capsys.readouterr().err
 
 
 def test_indexes_are_raced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run.json"
-    run = run_and_read(out, "index", "--sizes", "3000", "--kinds", "balanced")
-    assert len(run.rows) == 3
+    words = ("--sizes", "3000", "--kinds", "real", "--round", "0.01", "--peers")
+    run = run_and_read(out, "index", *words, "mih", "flat", "multihash", "usearch")
+    assert len(run.rows) == 4
+    for row in run.rows:
+        assert row["recall"] == 1.0 or "usearch" in row["index"]
+        assert row["per_s_2"] > 0 < row["single"]["count"]
     assert "IndexBinaryFlat" in capsys.readouterr().out
+
+
+def test_peer_that_cannot_be_had_is_named_with_the_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> Path:
+        raise PeerError("installing it: no matching distribution")
+
+    monkeypatch.setattr(peers, "_environment_of", refuse)
+    words = ("--sizes", "2500", "--kinds", "real", "--round", "0.01", "--peers", "pytx")
+    run = run_and_read(tmp_path / "run.json", "index", *words)
+    scan, absent = run.rows
+    assert scan["index"] == peers.FLAT
+    assert absent["missing"] == "installing it: no matching distribution"
+    assert "python-threatexchange PDQIndex: installing it" in capsys.readouterr().out
+
+
+def test_peer_finds_what_a_scan_finds() -> None:
+    """Where somebody has run `python -m bench index` before: nothing is installed here."""
+    (pytx,) = (peer for peer in peers.FIELD if peer.key == "pytx")
+    if not peers.is_installed(pytx):
+        pytest.skip("python-threatexchange's environment is not made yet")
+    run = index_bench.run([2_500], ["real"], SEED, ["pytx"], round_s=0.01)
+    assert [row["recall"] for row in run.rows] == [1.0, 1.0]
 
 
 def test_runs_are_drawn_the_same_every_time(tmp_path: Path, root: Path) -> None:
@@ -95,6 +142,11 @@ def test_runs_are_drawn_the_same_every_time(tmp_path: Path, root: Path) -> None:
         assert drawn.startswith(b"<?xml")
         assert drawn == (tmp_path / "b" / name).read_bytes()
         assert (root / "docs" / "img" / name).exists()
+
+
+def test_run_that_is_not_there_is_named() -> None:
+    text = report.filled("<!-- run: none.json -->\nold\n<!-- end -->")
+    assert text == "<!-- run: none.json -->\n\n*There is no run `none.json` yet.*\n\n<!-- end -->"
 
 
 def test_wrong_use_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from engine.errors import InvalidInputError
+from engine.errors import CorruptError, InvalidInputError
 from engine.exact_index import ExactIndex
 from engine.index import Hits, Index
 from tests.engine.values import SEED, distance_bits, flipped, rows, value
@@ -168,6 +168,71 @@ class IndexContract:
 
     def test_index_of_one_row_finds_it(self) -> None:
         self.check(self.rows([self.value(0)]), self.rows([self.value(1), self.value(0)]))
+
+    def test_query_with_too_many_hits_keeps_one_more_and_spares_the_others(self) -> None:
+        listed = self.rows([self.value(0)] * 5_000 + [self.value(1)] * 3)
+        queries = self.rows([self.value(0), self.value(1), self.value(0)])
+        hits = self.index_type.build(listed).search(queries, 0, 10)
+        counts = np.bincount(hits.queries, minlength=3)
+        assert (counts[[0, 2]] > 10).all()
+        assert counts[1] == 3
+        assert (hits.rows[hits.queries != 1] < 5_000).all()
+
+    def test_nearest_are_the_first_of_all_by_distance_and_row(self) -> None:
+        generator = np.random.default_rng(SEED)
+        listed = generator.integers(0, 256, (3_000, self.size_bytes), np.uint8)
+        listed[::7] = listed[0]
+        for row in range(0, 300, 3):
+            near = flipped(listed[1].tobytes(), row % 41, row)
+            listed[row] = np.frombuffer(near, np.uint8)
+        queries = listed[[0, 1, 50, 2_999]].copy()
+        index = self.index_type.build(listed)
+        for limit in self.distances:
+            everything = self.oracle(listed, queries, limit)
+            for k in (0, 1, 5, 10_000):
+                want = []
+                for query in range(len(queries)):
+                    own = [pair for pair in everything if pair[0] == query]
+                    want += sorted(own, key=lambda pair: (pair[2], pair[1]))[:k]
+                hits = index.nearest(queries, k, limit)
+                found = zip(
+                    hits.queries.tolist(), hits.rows.tolist(), hits.distances_bits.tolist(),
+                    strict=True,
+                )  # fmt: skip
+                assert list(found) == want, (limit, k)
+
+    def test_negative_number_of_nearest_is_refused(self) -> None:
+        index = self.index_type.build(self.rows([self.value(0)]))
+        with pytest.raises(InvalidInputError) as refusal:
+            index.nearest(self.rows([self.value(0)]), -1, 0)
+        assert refusal.value.field == "k"
+
+    def test_index_restored_from_its_read_only_arrays_finds_the_same(self) -> None:
+        generator = np.random.default_rng(SEED)
+        for count in (0, 1, 6_000):
+            listed = generator.integers(0, 256, (count, self.size_bytes), np.uint8)
+            queries = np.concatenate([listed[:40], self.rows([self.value(0)])])
+            index = self.index_type.build(listed)
+            frozen = {name: array.copy() for name, array in index.arrays().items()}
+            for array in (listed, *frozen.values()):
+                array.flags.writeable = False
+            restored = self.index_type.restore(listed, frozen)
+            assert len(restored) == count
+            for distance in self.distances:
+                want = pairs(index.search(queries, distance))
+                assert pairs(restored.search(queries, distance)) == want
+
+    def test_arrays_that_do_not_fit_are_refused(self) -> None:
+        listed = np.random.default_rng(SEED).integers(0, 256, (6_000, self.size_bytes), np.uint8)
+        arrays = dict(self.index_type.build(listed).arrays())
+        for name, array in arrays.items():
+            with pytest.raises(CorruptError):
+                self.index_type.restore(listed, arrays | {name: array[:-1]})
+            with pytest.raises(CorruptError):
+                self.index_type.restore(listed, {n: a for n, a in arrays.items() if n != name})
+            if name != "layout" and not name.endswith(".layout"):
+                with pytest.raises(CorruptError):
+                    self.index_type.restore(listed, arrays | {name: array.astype(np.uint16)})
 
     def test_queries_that_are_not_contiguous_are_answered(self) -> None:
         listed = self.rows(self.value(number) for number in range(8))

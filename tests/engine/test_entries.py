@@ -12,6 +12,7 @@ from engine.entries import (
     EMPTY_CHECKPOINT,
     MAX_LABEL_BYTES,
     Checkpoint,
+    Columns,
     EntryId,
     IdRange,
     Labels,
@@ -119,5 +120,8 @@ def test_columns_join_and_say_only_their_number() -> None:
     model.load(1, picture(pdq(value(2))))
     both = columns_of(model.listed.values())[HashType.PDQ]
     second = both.select(both.rows_in([IdRange(EntryId(2), EntryId(3))]))
-    assert first.concat(second).values.tobytes() == both.values.tobytes()
+    joined = Columns.concat([first, second]).arrays()
+    for name, column in both.arrays().items():
+        assert joined[name].tobytes() == column.tobytes()
+        assert joined[name].dtype == column.dtype
     assert repr(both) == "<2 entries of 32 bytes>"

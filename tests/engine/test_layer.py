@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from engine import layer as layer_module
-from engine.entries import Columns, ColumnsBuilder
+from engine.entries import NO_POSITION, Columns, ColumnsBuilder, EntryHead
 from engine.equality_index import EqualityIndex
 from engine.exact_index import ExactIndex
 from engine.faiss_index import FaissFlatIndex
-from engine.hashes import HashType
+from engine.hashes import HashType, MediaType
 from engine.index import Index
-from engine.layer import Found, Layer
+from engine.layer import Found, Layer, Part
 from tests.engine.values import SEED, distance_bits, flipped, id_ranges, rows, triples, value
 
 SMALL: Final = 16
@@ -30,7 +30,8 @@ def small_folds(monkeypatch: pytest.MonkeyPatch) -> None:
 def columns(entries: Mapping[int, bytes]) -> Columns:
     builder = ColumnsBuilder(HashType.PDQ)
     for entry_id, content in sorted(entries.items()):
-        builder.add(entry_id, entry_id - entry_id % 2, entry_id % 3 + 1, content)
+        head = EntryHead(entry_id - entry_id % 2, entry_id % 3 + 1, MediaType.IMAGE)
+        builder.add(entry_id, head, content, NO_POSITION)
     return builder.build()
 
 
@@ -120,6 +121,42 @@ def test_dead_entries_are_swept_out() -> None:
     swept, removed = layer.advance(id_ranges(range(1, dead + 1)), columns({}))
     assert len(removed) == dead
     assert len(swept.parts[0].columns) == len(swept) == 200 - dead
+
+
+def frozen(entries: Mapping[int, bytes]) -> Layer:
+    """A layer whose first part is of a segment."""
+    base = columns(entries)
+    return Layer((Part.frozen(base, ExactIndex.build(base.values)),), exact)
+
+
+def test_frozen_part_is_masked_and_never_indexed_anew() -> None:
+    layer = frozen(BASE)
+    later = {300 + number: value(300 + number) for number in range(400)}
+    advanced, removed = layer.advance(id_ranges(range(1, 150)), columns(later))
+    assert len(removed) == 149
+    assert advanced.parts[0].index is layer.parts[0].index
+    assert [len(part) for part in advanced.parts] == [51, 400]
+    assert advanced.loose_count() == 149 + 400
+    listed = {number: BASE[number] for number in range(150, 201)} | later
+    assert triples(advanced.listed()) == triples(columns(listed))
+    queries = rows([value(1), value(150), value(450)])
+    assert found_ids(advanced.search(queries, 0)) == [(1, 150, 0), (2, 450, 0)]
+
+
+def test_dead_entries_do_not_hide_living_ones_from_a_query_that_is_left_early() -> None:
+    same = {number: value(0) for number in range(1, 101)}
+    layer, _ = frozen(same).advance(id_ranges(range(1, 100)), columns({}))
+    assert found_ids(layer.search(rows([value(0)]), 0, 5)) == [(0, 100, 0)]
+
+
+def test_positions_of_an_item_are_counted_once() -> None:
+    builder = ColumnsBuilder(HashType.PDQ)
+    head = EntryHead(10, 1, MediaType.VIDEO)
+    for entry_id, position in enumerate([0, 0, 1_000, 2_000, 2_000], 10):
+        builder.add(entry_id, head, value(entry_id), position)
+    builder.add(15, EntryHead(15, 1, MediaType.IMAGE), value(15), NO_POSITION)
+    layer = Layer.of(builder.build(), exact)
+    assert [layer.position_count(item_id) for item_id in (9, 10, 15, 16)] == [0, 3, 1, 0]
 
 
 def test_part_of_a_layer_is_not_written_to() -> None:

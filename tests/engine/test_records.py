@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import records
-from engine.entries import Checkpoint, EntryId, IdRange, ItemId, Labels, ListedItem
+from engine.entries import (
+    Checkpoint,
+    EntryId,
+    IdRange,
+    ItemId,
+    Labels,
+    ListedItem,
+    position_of,
+)
 from engine.errors import CorruptError
 from engine.hashes import SPECS, Hash, HashType, HashValue, Item, MediaType
 from engine.policy import Bank, BankId, BankPolicy, BankRole, TypePolicy
@@ -49,8 +57,8 @@ def test_item_is_read_back(item: Item, labels: Labels, bank_id: int) -> None:
     record = records.encode_item(BankId(bank_id), item, labels)
     listed = ListedItem(ItemId(5), BankId(bank_id), item, labels)
     assert records.decode_item(ItemId(5), record) == listed
-    entries = [(int(hash_.type), bytes(hash_.value)) for hash_ in item.hashes]
-    assert records.decode_entries(record, "item 5") == (bank_id, entries)
+    entries = [(int(h.type), bytes(h.value), position_of(h)) for h in item.hashes]
+    assert records.decode_entries(record, "item 5") == (bank_id, item.media_type, entries)
 
 
 @given(U64, U64, DIGEST, U64, st.integers(0, 65_535))

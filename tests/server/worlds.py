@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import grpc
 
+import firstseen
 from engine.entries import Labels, NewItem
 from engine.hashes import Hash, HashType, HashValue, Item, MediaType
 from engine.lmdb_store import LmdbWriter, create_store
@@ -40,6 +41,12 @@ def make_store(path: Path, count: int = 3) -> Path:
 def message(number: int, quality: int | None = 100) -> types_pb2.Item:
     """Picture `number`, as a client sends it."""
     return item_of([pdq(value(number), quality)])
+
+
+def sent(number: int) -> firstseen.Item:
+    """Picture `number`, as the SDK takes it."""
+    hash_ = firstseen.Hash(firstseen.HashType.PDQ, firstseen.HashValue(value(number)), 100)
+    return firstseen.Item(firstseen.MediaType.IMAGE, (hash_,))
 
 
 def pdq(content: bytes, quality: int | None = 100) -> types_pb2.Hash:

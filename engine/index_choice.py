@@ -1,0 +1,51 @@
+"""Which index searches a part of a list, by the operator's choice, the hash type and the length."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from engine.equality_index import EqualityIndex
+from engine.exact_index import ExactIndex
+from engine.faiss_index import FaissFlatIndex, FaissMultiHashIndex
+from engine.hashes import SPECS, HashType
+from engine.index import Index
+from engine.index_kind import IndexKind
+from engine.layer import Chooser
+from engine.mih_index import MihIndex
+
+# Measured: a scan of so many by FAISS takes as long as one search by multi-index hashing.
+_SCANNED_ROWS: Final = 16_384
+_MULTI_HASH_BITS: Final = 256  # what `FaissMultiHashIndex` is cut for
+
+Choosers = Mapping[HashType, Chooser]
+"""For each hash type, what to search a part of a list with."""
+
+
+def choosers(kind: IndexKind) -> Choosers:
+    """What to search each hash type with. Exact hashes are looked up whatever the kind."""
+    return MappingProxyType({hash_type: _chooser(hash_type, kind) for hash_type in HashType})
+
+
+def unindexed() -> Choosers:
+    """What is quickest to make and slow to search: for who only keeps a list."""
+    return MappingProxyType(
+        {
+            hash_type: lambda _, of=ExactIndex if spec.perceptual else EqualityIndex: of
+            for hash_type, spec in SPECS.items()
+        }
+    )
+
+
+def _chooser(hash_type: HashType, kind: IndexKind) -> Chooser:
+    spec = SPECS[hash_type]
+
+    def choose(row_count: int) -> type[Index]:
+        if not spec.perceptual:
+            return EqualityIndex
+        if kind is IndexKind.FAISS_MULTIHASH and spec.size_bits == _MULTI_HASH_BITS:
+            return FaissMultiHashIndex
+        if kind is IndexKind.MIH or (kind is IndexKind.AUTO and row_count > _SCANNED_ROWS):
+            return MihIndex
+        return FaissFlatIndex
+
+    return choose

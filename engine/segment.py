@@ -1,0 +1,216 @@
+"""Segments: the list at a checkpoint, indexed and written down once for every process of a host.
+
+A segment is derived from the store and may be lost. What is in one: for each hash type that has
+entries its columns (`entries.Columns`) and whatever its index is made of (`Index.arrays`).
+
+    segments/SEQUENCE-KIND/      a folder each, see `segment_file`
+
+One process builds them (`SegmentFolder.lock`); any number map the newest. The memory they take is
+the page cache's, once for all of them.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from engine.entries import Checkpoint, Columns
+from engine.equality_index import EqualityIndex
+from engine.errors import CorruptError, WriterBusyError
+from engine.exact_index import ExactIndex
+from engine.faiss_index import FaissFlatIndex, FaissMultiHashIndex
+from engine.hashes import SPECS, HashType
+from engine.index import Index
+from engine.index_choice import Choosers
+from engine.index_kind import IndexKind
+from engine.mih_index import MihIndex
+from engine.mih_plan import PERMUTATION_VERSION
+from engine.segment_file import BUILDING_PREFIX, Arrays, Manifest, read_folder, write_folder
+
+FORMAT: Final = 1
+_DAMAGED_PREFIX: Final = ".damaged-"
+_NAME: Final = re.compile(r"(\d{20})-([a-z-]+)\Z")
+_INDEX_TYPES: Final[Mapping[str, type[Index]]] = {
+    of.__name__: of
+    for of in (EqualityIndex, ExactIndex, FaissFlatIndex, FaissMultiHashIndex, MihIndex)
+}
+_COLUMNS: Final = tuple(Columns.empty(HashType.PDQ).arrays())
+
+Stage = Callable[[str, float], None]
+"""Told what is being done (`index PDQ`, `write`) and what share of that is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The list at a checkpoint, indexed.
+
+    Attributes:
+        checkpoint: where in the log it stands.
+        parts: for each hash type that has entries, those and their index.
+    """
+
+    checkpoint: Checkpoint
+    parts: Mapping[HashType, tuple[Columns, Index]]
+
+    @classmethod
+    def build(
+        cls,
+        checkpoint: Checkpoint,
+        columns: Mapping[HashType, Columns],
+        choosers: Choosers,
+        stage: Stage | None = None,
+    ) -> "Segment":
+        """Indexes a list."""
+        parts = {}
+        for hash_type, own in columns.items():
+            if len(own):
+                if stage is not None:
+                    stage(f"index {hash_type.name}", 0.0)
+                index_type = choosers[hash_type](len(own))
+                parts[hash_type] = (own, index_type.build(own.values))
+        return cls(checkpoint, parts)
+
+    def arrays(self) -> Arrays:
+        """Everything that is written down, by the name of its file."""
+        return {
+            f"{hash_type.name}.{name}": array
+            for hash_type, (columns, index) in self.parts.items()
+            for name, array in (
+                *columns.arrays().items(),
+                *((f"index.{name}", array) for name, array in index.arrays().items()),
+            )
+        }
+
+    def manifest(self) -> Manifest:
+        """What is needed to understand the arrays."""
+        return {
+            "format": FORMAT,
+            "permutation": PERMUTATION_VERSION,
+            "sequence": self.checkpoint.sequence,
+            "entry_count": self.checkpoint.entry_count,
+            "digest": self.checkpoint.digest_bytes().hex(),
+            "indexes": {t.name: type(index).__name__ for t, (_, index) in self.parts.items()},
+        }
+
+    @classmethod
+    def restore(cls, manifest: Manifest, arrays: Arrays) -> "Segment":
+        """The segment that was written down.
+
+        Raises:
+            CorruptError: it is of another format, or its arrays do not fit together.
+        """
+        if (manifest.get("format"), manifest.get("permutation")) != (FORMAT, PERMUTATION_VERSION):
+            raise CorruptError("segment: of another format")
+        parts = {}
+        try:
+            digest = int.from_bytes(bytes.fromhex(manifest["digest"]))
+            checkpoint = Checkpoint(manifest["sequence"], manifest["entry_count"], digest)
+            for name, index_name in manifest["indexes"].items():
+                hash_type = HashType[name]
+                columns = _columns(hash_type, arrays)
+                prefix = f"{name}.index."
+                own = {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
+                parts[hash_type] = (columns, _INDEX_TYPES[index_name].restore(columns.values, own))
+        except (LookupError, ValueError, TypeError) as error:
+            raise CorruptError("segment: a part is missing") from error
+        if sum(len(columns) for columns, _ in parts.values()) != checkpoint.entry_count:
+            raise CorruptError("segment: another number of entries than its checkpoint's")
+        return cls(checkpoint, parts)
+
+
+def _columns(hash_type: HashType, arrays: Arrays) -> Columns:
+    columns = Columns(**{name: arrays[f"{hash_type.name}.{name}"] for name in _COLUMNS})
+    want = Columns.empty(hash_type).arrays()
+    for name, column in columns.arrays().items():
+        rows = (len(columns), SPECS[hash_type].size_bytes) if name == "values" else (len(columns),)
+        if column.shape != rows or column.dtype != want[name].dtype:
+            raise CorruptError(f"segment: {hash_type.name}.{name} has another shape")
+    return columns
+
+
+class SegmentFolder:
+    """The segments of a host, for one kind of index."""
+
+    def __init__(self, path: Path, kind: IndexKind) -> None:
+        self._path = path
+        self._kind = kind
+
+    def names(self) -> list[str]:
+        """The segments there are, newest first; those of another kind are not looked at."""
+        try:
+            found = [path.name for path in self._path.iterdir()]
+        except OSError:  # the builder says what is wrong with the folder
+            return []
+        matches = (_NAME.match(name) for name in found)
+        return sorted((m[0] for m in matches if m and m[2] == self._kind), reverse=True)
+
+    def read(self, name: str) -> Segment:
+        """Checks and maps a segment.
+
+        Raises:
+            CorruptError: it is damaged; it has been put aside and will not be found again.
+            FileNotFoundError: it was removed meanwhile.
+        """
+        try:
+            return Segment.restore(*read_folder(self._path / name))
+        except CorruptError:
+            self.put_aside(name)
+            raise
+
+    def put_aside(self, name: str) -> None:
+        """Takes a damaged segment out of those that are found; `sweep` removes it."""
+        with suppress(FileNotFoundError):  # another process was first
+            (self._path / name).rename(self._path / f"{_DAMAGED_PREFIX}{name}-{os.getpid()}")
+
+    def write(self, segment: Segment, stage: Stage | None = None) -> str:
+        """Writes a segment down; returns its name.
+
+        Raises:
+            StoreFullError: the disk has no room.
+            OSError: it cannot be written.
+        """
+        name = f"{segment.checkpoint.sequence:020d}-{self._kind}"
+
+        def told(done: int, total: int) -> None:
+            if stage is not None:
+                stage("write", done / max(total, 1))
+
+        # One of the same sequence is of another history of the store, which was replaced.
+        shutil.rmtree(self._path / name, ignore_errors=True)
+        write_folder(self._path / name, segment.manifest(), segment.arrays(), told)
+        return name
+
+    def sweep(self, keep: str) -> None:
+        """Removes every other segment, what was put aside and what was never finished.
+
+        Processes that have one mapped keep it until they let go.
+        """
+        for path in self._path.iterdir():
+            name = path.name
+            is_ours = _NAME.match(name) or name.startswith((BUILDING_PREFIX, _DAMAGED_PREFIX))
+            if name != keep and is_ours:
+                shutil.rmtree(path, ignore_errors=True)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Holds the right to build.
+
+        Raises:
+            WriterBusyError: another process has it.
+            OSError: the folder cannot be made or written.
+        """
+        self._path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._path / "builder.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise WriterBusyError(f"{self._path}: another process builds segments") from None
+            yield
+        finally:
+            os.close(descriptor)

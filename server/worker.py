@@ -1,0 +1,46 @@
+"""One worker: a whole server in a process of its own, run by the supervisor's order.
+
+How it ends is said twice: to the supervisor in one line, and by the exit code.
+"""
+
+import asyncio
+import signal
+
+from engine.clock import SystemClock
+from engine.errors import CorruptError, EngineError
+from server.app import serve
+from server.config import Config, ConfigError
+from server.exit_codes import ExitCode
+from server.orders import Report, receive_order
+from server.ports import ListenError
+from server.telemetry import location_of, start_logging
+
+
+def run_worker(number: int) -> ExitCode:
+    """Serves as worker `number` until told to end; returns the exit code."""
+    # The supervisor's business, and fatal by default.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    order = receive_order()
+    config, clock = order.config(), SystemClock()
+    start_logging(config.log.level, clock, worker=number)
+    try:
+        asyncio.run(serve(config, clock, is_early=order.is_early))
+    except Exception as error:  # noqa: BLE001  its text may hold anything, and is told below if it may
+        code, text = _said(config, error)
+        Report(is_serving=False, failure=" ".join(text.split())).send()
+        return code
+    return ExitCode.STOPPED
+
+
+def _said(config: Config, error: Exception) -> tuple[ExitCode, str]:
+    """The exit code and the text of an error."""
+    if isinstance(error, ConfigError):
+        return ExitCode.CONFIG, str(error)
+    if isinstance(error, ListenError):
+        return ExitCode.LISTEN, str(error)
+    if isinstance(error, EngineError):
+        damaged = isinstance(error, CorruptError)
+        code = ExitCode.STORE_DAMAGED if damaged else ExitCode.STORE_UNUSABLE
+        text, path = str(error), str(config.store.path)
+        return code, text if path in text else f"{path}: {text}"
+    return ExitCode.FAULT, f"internal error: {type(error).__name__} at {location_of(error)}"

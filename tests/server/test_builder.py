@@ -1,0 +1,230 @@
+"""The builder: when it makes a segment, of what, and what it does when things are wrong."""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.running import RunningServer, running_server
+from engine.errors import CorruptError
+from engine.hashes import HashType
+from engine.lmdb_store import LmdbWriter
+from engine.segment import SegmentFolder
+from firstseen import Client, Plaintext, Verdict
+from server import builder as builder_module
+from server.builder import BUILD_INTERVAL_MS, RETRY_MS, Builder
+from server.config import Config, parse_config
+from server.segment_watch import SegmentWatch
+from tests.engine.values import FakeClock
+from tests.server.worlds import make_store, new_item, sent
+
+MIN_ENTRIES = 10
+LIMIT_S = 30.0
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    make_store(tmp_path / "store", MIN_ENTRIES - 1)
+    sections = {
+        "store": {"path": "store"},
+        "match": {"listen": "127.0.0.1:0", "plaintext": True},
+        "index": {"segment_min_entries": MIN_ENTRIES},
+    }
+    return parse_config(sections, tmp_path)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def builder(config: Config, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Builder]:
+    # LMDB is opened once a process: the store that is followed is the one to write to.
+    monkeypatch.setattr(builder_module, "LmdbReader", LmdbWriter)
+    builder = Builder(config, clock)
+    yield builder
+    builder.close()
+
+
+def load(builder: Builder, first: int, count: int) -> None:
+    store: Any = builder._refresher._store
+    store.load(1, [new_item(number) for number in range(first, first + count)])
+
+
+def folder(config: Config) -> SegmentFolder:
+    return SegmentFolder(config.index.segments, config.index.kind)
+
+
+def settle(builder: Builder, is_settled: Callable[[], bool]) -> None:
+    """Steps until something that another thread does has happened."""
+    end_s = time.monotonic() + LIMIT_S
+    while not is_settled():
+        assert time.monotonic() < end_s
+        builder.step()
+
+
+def loose(builder: Builder) -> int:
+    return builder._refresher.latest().snapshot.loose_count()
+
+
+def test_short_list_gets_no_segment(builder: Builder, config: Config) -> None:
+    builder.step()
+    assert folder(config).names() == []
+
+
+def test_long_list_gets_a_segment_and_another_when_enough_is_new(
+    builder: Builder, config: Config, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    load(builder, 100, 1)
+    with caplog.at_level(logging.INFO, "firstseen.server"):
+        assert builder.step() == 0
+    (first,) = folder(config).names()
+    assert folder(config).read(first).checkpoint.entry_count == MIN_ENTRIES
+    assert [record.msg for record in caplog.records] == ["segment_building", "segment_built"]
+    settle(builder, lambda: loose(builder) == 0)
+    load(builder, 200, MIN_ENTRIES - 1)
+    clock.now_ms += BUILD_INTERVAL_MS
+    builder.step()
+    assert folder(config).names() == [first]
+    load(builder, 300, 1)
+    builder.step()
+    (second,) = folder(config).names()
+    assert second > first
+    assert folder(config).read(second).checkpoint.entry_count == 2 * MIN_ENTRIES
+    settle(builder, lambda: loose(builder) == 0)
+
+
+def test_a_long_load_does_not_keep_it_building(
+    builder: Builder, config: Config, clock: FakeClock
+) -> None:
+    load(builder, 100, 20)
+    builder.step()
+    (first,) = folder(config).names()
+    settle(builder, lambda: loose(builder) == 0)
+    load(builder, 200, 100)
+    clock.now_ms += BUILD_INTERVAL_MS - 1
+    builder.step()
+    assert folder(config).names() == [first]
+    clock.now_ms += 1
+    builder.step()
+    assert folder(config).names() != [first]
+
+
+def test_segment_cannot_be_written_it_is_logged_and_tried_again(
+    builder: Builder,
+    config: Config,
+    clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> str:
+        raise OSError(28, "SECRET")
+
+    load(builder, 100, 20)
+    with monkeypatch.context() as patch, caplog.at_level(logging.INFO, "firstseen.server"):
+        patch.setattr(SegmentFolder, "write", fail)
+        builder.step()
+    assert caplog.records[-1].msg == "segment_failed"
+    assert "SECRET" not in repr([record.__dict__ for record in caplog.records])
+    builder.step()
+    assert folder(config).names() == []
+    clock.now_ms += RETRY_MS
+    builder.step()
+    assert len(folder(config).names()) == 1
+
+
+def test_what_is_mapped_has_changed_nothing_is_built_of_it(
+    builder: Builder, config: Config, clock: FakeClock
+) -> None:
+    load(builder, 100, 20)
+    builder.step()
+    settle(builder, lambda: loose(builder) == 0)
+    (name,) = folder(config).names()
+    values = config.index.segments / name / "PDQ.values.npy"
+    with values.open("r+b") as file:
+        file.seek(-1, 2)
+        last = file.read(1)
+        file.seek(-1, 2)
+        file.write(bytes([last[0] ^ 1]))
+    load(builder, 200, 40)
+    clock.now_ms += BUILD_INTERVAL_MS
+    with pytest.raises(CorruptError):
+        builder.step()
+    assert folder(config).names() == []
+
+
+def test_damaged_segment_is_logged_and_made_again(
+    builder: Builder, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    load(builder, 100, 20)
+    builder.step()
+    (name,) = folder(config).names()
+    (config.index.segments / name / "PDQ.entry_ids.npy").write_bytes(b"")
+    watch = SegmentWatch(folder(config))
+    with caplog.at_level(logging.INFO, "firstseen.server"):
+        assert watch.wait() is None
+    assert [record.msg for record in caplog.records] == ["segment_damaged"]
+    assert folder(config).names() == []
+
+
+def events(server: RunningServer) -> list[str]:
+    lines = server.output().decode().splitlines()
+    return [json.loads(line)["event"] for line in lines]
+
+
+def await_event(server: RunningServer, event: str, count: int = 1) -> None:
+    end_s = time.monotonic() + LIMIT_S
+    while events(server).count(event) < count:
+        assert time.monotonic() < end_s, server.output()
+        server.process.poll()
+        time.sleep(0.02)
+
+
+def verdicts(server: RunningServer, numbers: range) -> list[Verdict]:
+    with Client(server.match, Plaintext()) as client:
+        return [client.check(sent(number)).verdict for number in numbers]
+
+
+def test_workers_serve_from_a_segment_across_changes_restarts_and_damage(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "store", 30)
+    index = {"segments": str(tmp_path / "segments"), "segment_min_entries": MIN_ENTRIES}
+    settings: Any = {"index": index, "server": {"workers": 2}}
+    known, novel = [Verdict.KNOWN] * 30, [Verdict.NOVEL] * 5
+    with running_server(store, settings) as server:
+        await_event(server, "segment_adopted", 3)  # two workers and the builder itself
+        assert verdicts(server, range(30)) == known
+        assert verdicts(server, range(90, 95)) == novel
+        with LmdbWriter(store) as writer:
+            writer.load(writer.banks()[0].bank_id, [new_item(n) for n in range(90, 95)])
+            (item_id,) = writer.find(HashType.PDQ, new_item(0).item.hashes[0].value)
+            writer.withdraw([item_id])
+        end_s = time.monotonic() + LIMIT_S
+        while verdicts(server, range(90, 95)) == novel:
+            assert time.monotonic() < end_s
+        assert verdicts(server, range(2)) == [Verdict.NOVEL, Verdict.KNOWN]
+    (name,) = [path.name for path in (tmp_path / "segments").glob("0*")]
+    with running_server(store, settings) as server:
+        await_event(server, "segment_adopted", 2)
+        assert verdicts(server, range(2)) == [Verdict.NOVEL, Verdict.KNOWN]
+        assert events(server).index("segment_adopted") < events(server).index("serving")
+    (tmp_path / "segments" / name / "PDQ.values.npy").write_bytes(b"not an array")
+    with running_server(store, settings) as server:
+        await_event(server, "segment_built")
+        assert "segment_damaged" in events(server)
+        assert verdicts(server, range(2)) == [Verdict.NOVEL, Verdict.KNOWN]
+        assert verdicts(server, range(90, 95)) == [Verdict.KNOWN] * 5
+
+
+def test_folder_for_segments_cannot_be_made_the_list_is_served_without(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "store", 30)
+    (tmp_path / "file").write_text("in the way")
+    index = {"segments": str(tmp_path / "file" / "segments"), "segment_min_entries": MIN_ENTRIES}
+    settings: Any = {"index": index}
+    with running_server(store, settings) as server:
+        assert verdicts(server, range(3)) == [Verdict.KNOWN] * 3
+        await_event(server, "builder_died")
