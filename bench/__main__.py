@@ -8,7 +8,15 @@ from typing import Final
 
 from rich.console import Console
 
-from bench import freshness_bench, index_bench, kill_bench, load_bench, report, server_bench
+from bench import (
+    freshness_bench,
+    index_bench,
+    kill_bench,
+    load_bench,
+    quality_command,
+    report,
+    server_bench,
+)
 from bench.freshness_bench import Meanwhile
 from bench.generators import GeneratorError
 from bench.load_bench import BenchError
@@ -35,6 +43,7 @@ examples:
   python -m bench server --entries 100000 --workers 1
   python -m bench freshness --load-rate 1000 --during-build
   python -m bench index --sizes 100000 1000000 --kinds uniform --out /tmp/index.json
+  python -m bench quality images ~/Pictures --limit 50
   python -m bench report bench/runs/*.json          # the tables of earlier runs
 """
 
@@ -103,6 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_list(kill, 100_000)
     kill.add_argument("--kills", type=_count, default=5)
     kill.add_argument("--every", type=_seconds, default=3.0, help="seconds from one to the next")
+    quality = command("quality", "how many edited copies are found, of any folder", _quality)
+    quality_command.add_options(quality)
     shown = commands.add_parser("report", help="print the tables of run files")
     shown.add_argument("files", type=Path, nargs="*", metavar="FILE")
     shown.add_argument("--fill", type=Path, help="write the tables into a document instead")
@@ -163,6 +174,10 @@ def _index(options: argparse.Namespace) -> int:
     return _finish(run, options.out)
 
 
+def _quality(options: argparse.Namespace) -> int:
+    return _finish(quality_command.run(options), options.out)
+
+
 def _all(_: argparse.Namespace) -> int:
     return max(main([kind]) for kind in ("load", "freshness", "server", "kill", "index"))
 
@@ -183,7 +198,7 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _finish(run: Run, out: Path | None) -> int:
-    path = out or OWN_RUNS / f"{run.kind}.json"
+    path = out or OWN_RUNS / f"{run.file_stem}.json"
     run.write(path)
     print(report.table(run))
     Console(stderr=True).print(f"written to {path}", style="dim", markup=False)

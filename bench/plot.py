@@ -16,6 +16,7 @@ mpl.use("svg")  # before pyplot: a machine that measures has no screen
 import numpy as np
 from matplotlib import pyplot as plt
 
+from bench import quality_plot
 from bench.histogram import Histogram
 from bench.peers import FIELD, FLAT, OURS
 from bench.run_file import PERCENTILES, Row, Run
@@ -70,6 +71,11 @@ def draw(runs: Sequence[Run], folder: Path) -> list[Path]:
             drawn.append(_saved(_server(largest), folder / "server.svg"))
             if any("rate_per_s" in row for row in largest.rows):
                 drawn.append(_saved(_load(largest), folder / "load.svg"))
+        drawn += [
+            _saved(quality_plot.heat_map(run), folder / f"{run.file_stem}.svg")
+            for run in runs
+            if run.kind.startswith("quality ")
+        ]
     return drawn
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from bench import quality_report
 from bench.peers import FLAT, MULTI_HASH, OURS
 from bench.run_file import RUNS, Row, Run
 
@@ -255,4 +256,7 @@ _TABLES: Final[dict[str, Callable[[list[Row]], str]]] = {
     "kill": _kill,
     "server": _server,
     "index": _index,
+    "quality images": quality_report.table,
+    "quality videos": quality_report.table,
+    "quality documents": quality_report.table,
 }

@@ -32,7 +32,7 @@ class Run:
     """One run of one benchmark.
 
     Attributes:
-        kind: `load`, `freshness`, `server` or `index`.
+        kind: what was run: `load`, `freshness`, `server`, `index`, or `quality` of what.
         settings: what it was told, the seed among it.
         rows: what it measured; durations in the unit that the key ends with.
     """
@@ -40,6 +40,11 @@ class Run:
     kind: str
     settings: Row
     rows: list[Row]
+
+    @property
+    def file_stem(self) -> str:
+        """How its files are called, without an ending."""
+        return self.kind.replace(" ", "-")
 
     def write(self, path: Path) -> None:
         """Writes the file; there is the whole of it or nothing."""

@@ -1,0 +1,58 @@
+"""The options of `python -m bench quality`, and the run that they ask for."""
+
+import argparse
+import os
+from pathlib import Path
+
+from bench import quality_bench
+from bench.quality_media import PROFILES
+from bench.run_file import Run
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds what the command takes besides a seed and a run file."""
+    parser.add_argument("media", choices=quality_bench.KINDS)
+    parser.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        default=quality_bench.PHOTOS,
+        metavar="FOLDER",
+        help="what to edit (default: the photographs of the tests; videos are made of them)",
+    )
+    parser.add_argument(
+        "--distractors", type=Path, metavar="FOLDER", help="unrelated files, listed too"
+    )
+    parser.add_argument("--unrelated", type=int, default=10_000, help="hashes, listed too")
+    parser.add_argument("--profiles", nargs="+", choices=PROFILES, default=list(PROFILES))
+    parser.add_argument(
+        "--no-peer", action="store_true", help="leave out python-threatexchange, which is installed"
+    )
+    parser.add_argument("--limit", type=_count, help="no more originals than these")
+    parser.add_argument("--jobs", type=_count, default=os.cpu_count(), help="processes that hash")
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number <= 0:
+        raise ValueError(text)
+    return number
+
+
+def run(options: argparse.Namespace) -> Run:
+    """Measures what was asked for.
+
+    Raises:
+        ValueError: the folder holds none of that kind.
+    """
+    what = quality_bench.Options(
+        options.folder,
+        options.distractors,
+        options.unrelated,
+        tuple(options.profiles),
+        options.limit,
+        options.jobs,
+        options.seed,
+        not options.no_peer,
+    )
+    return quality_bench.run(options.media, what)

@@ -1,0 +1,197 @@
+"""From files to items and edited copies' items, one file at a time: what worker processes do.
+
+Every copy is hashed by Firstseen's query side and, from the same file, as its peers would.
+"""
+
+import io
+import random
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import av
+import numpy as np
+import numpy.typing as npt
+import pdqhash
+from PIL import Image
+
+from bench import quality_peer
+from bench.document_edits import EDITS as TEXT_EDITS
+from bench.document_edits import MAX_CHARACTERS, MIN_CHARACTERS, paged
+from bench.image_edits import IMAGE_EDITS
+from bench.quality_match import MIN_QUALITY
+from bench.quality_media import OURS, PLAIN, THREATEXCHANGE, Copy, Original, Task
+from bench.video_edits import VIDEO_EDITS, read_clip, slideshow
+from firstseen.errors import MediaError
+from firstseen.hashing.document import document_text, hash_document
+from firstseen.hashing.forms import BankProfile
+from firstseen.hashing.image import hash_image, hash_listed_image
+from firstseen.hashing.video import bank_options, hash_video_file
+from firstseen.items import Hash, HashType, HashValue, Item, MediaType
+
+# Copies are made from no more than what messengers send.
+_MAX_SIDE: Final = 1_280
+_EVERY_S: Final = 1.0  # vPDQ's own default
+
+
+def hash_picture(task: Task) -> Original | None:
+    """Hashes a picture and its edited copies; None when it cannot be decoded."""
+    path = task.paths[0]
+    data = path.read_bytes()
+    try:
+        items = {profile: listed_picture(data, profile) for profile in task.profiles}
+        picture = _picture(data)
+    except (MediaError, OSError):
+        return None
+    items |= _by_peers(data, task)
+    copies = []
+    if task.with_copies:
+        picture.thumbnail((_MAX_SIDE, _MAX_SIDE), Image.Resampling.LANCZOS)
+        for edit in IMAGE_EDITS:
+            made = edit.file(picture, task.seed + task.number)
+            copies.append(Copy(edit.name, {OURS: hash_image(made), **_by_peers(made, task)}))
+    return Original(str(path), items, tuple(copies))
+
+
+def _by_peers(data: bytes, task: Task) -> dict[str, Item]:
+    items = {PLAIN: plain_picture(data)}
+    if task.with_peer:
+        items[THREATEXCHANGE] = quality_peer.picture(data)
+    return items
+
+
+def listed_picture(data: bytes, profile: str) -> Item:
+    """A picture as a bank lists it."""
+    return hash_listed_image(data, profile=BankProfile[profile.upper()])
+
+
+def plain_picture(data: bytes) -> Item:
+    """The one PDQ of a picture by Meta's code, as the tools around it make it."""
+    bits, quality = pdqhash.compute(np.asarray(_picture(data)))
+    return Item(MediaType.IMAGE, (_pdq(bits, quality),))
+
+
+def _picture(data: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(data)) as picture:
+        return picture.convert("RGB")
+
+
+def hash_clip(task: Task) -> Original | None:
+    """Hashes a video and its edited copies; None when it cannot be decoded."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = task.paths[0]
+        if len(task.paths) > 1:
+            photos = [_picture(photo.read_bytes()) for photo in task.paths]
+            path = folder / "slides.mp4"
+            slideshow(photos, task.seed + task.number).write(path)
+        try:
+            items = {profile: listed_clip(path, profile) for profile in task.profiles}
+            items[PLAIN] = plain_clip(path)
+        except (MediaError, av.FFmpegError):
+            return None
+        copies = []
+        if task.with_copies:
+            clip = read_clip(path)
+            for edit in VIDEO_EDITS:
+                made = folder / "copy.mp4"
+                edit.made(clip, task.seed + task.number).write(made)
+                hashed = {OURS: hash_video_file(made), PLAIN: plain_clip(made)}
+                copies.append(Copy(edit.name, hashed))
+        title = " + ".join(map(str, task.paths))
+        return Original(title, items, tuple(copies))
+
+
+def listed_clip(path: Path, profile: str) -> Item:
+    """A video as a bank lists it."""
+    return hash_video_file(path, bank_options(BankProfile[profile.upper()]))
+
+
+def plain_clip(path: Path) -> Item:
+    """One PDQ of a video a second, as vPDQ makes them: good ones, each value once."""
+    found: dict[HashValue, Hash] = {}
+    with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+        next_s = 0.0
+        for frame in container.decode(video=0):
+            if frame.time < next_s:
+                continue
+            next_s += _EVERY_S
+            bits, quality = pdqhash.compute(frame.to_ndarray(format="rgb24"))
+            hashed = _pdq(bits, quality, round(frame.time * 1_000))
+            if quality >= MIN_QUALITY:
+                found.setdefault(hashed.value, hashed)
+    return Item(MediaType.VIDEO, tuple(found.values()))
+
+
+def _pdq(bits: npt.NDArray[np.int64], quality: int, at_ms: int | None = None) -> Hash:
+    value = HashValue(np.packbits(bits.astype(np.uint8)).tobytes())
+    return Hash(HashType.PDQ, value, int(quality), at_ms)
+
+
+def hash_text(task: Task) -> Original | None:
+    """Hashes a document and its text, edited; None when it cannot be read or is too short."""
+    path = task.paths[0]
+    try:
+        item = hash_document(path.read_bytes())
+    except MediaError:
+        return None
+    text = _long_text(path)
+    if text is None:
+        return None
+    items = dict.fromkeys(task.profiles, item)
+    if task.with_peer:
+        items[THREATEXCHANGE] = quality_peer.text(text)
+    copies = []
+    if task.with_copies:
+        others = ((str(other), _long_text(other)) for other in task.paths[1:])
+        other, foreign = next(((name, found) for name, found in others if found), ("", text))
+        document = paged([text, foreign], 0, random.Random(f"{task.seed}/{task.number}"))  # noqa: S311
+        for name, edit in TEXT_EDITS.items():
+            seeded = random.Random(f"{task.seed}/{name}/{task.number}")  # noqa: S311
+            made = edit(document, seeded)
+            hashed = {OURS: hash_document(made.encode("utf-8", "replace"))}
+            if task.with_peer:
+                hashed[THREATEXCHANGE] = quality_peer.text(made)
+            copies.append(Copy(name, hashed, other))
+    return Original(str(path), items, tuple(copies))
+
+
+def _long_text(path: Path) -> str | None:
+    """The text of a document; None when it cannot be read or is too short to be edited."""
+    try:
+        text = document_text(path.read_bytes())[:MAX_CHARACTERS]
+    except MediaError:
+        return None
+    return text if len(text) >= MIN_CHARACTERS else None
+
+
+class Named(Protocol):
+    """An edit, as tables show it."""
+
+    @property
+    def name(self) -> str:
+        """What it does."""
+
+    @property
+    def group(self) -> str:
+        """The kind of edit."""
+
+
+@dataclass(frozen=True, slots=True)
+class _TextEdit:
+    name: str
+    group: str = "text"
+
+
+HASHERS: Final[Mapping[str, Callable[[Task], Original | None]]] = {
+    "images": hash_picture,
+    "videos": hash_clip,
+    "documents": hash_text,
+}
+EDITS: Final[Mapping[str, Sequence[Named]]] = {
+    "images": IMAGE_EDITS,
+    "videos": VIDEO_EDITS,
+    "documents": [_TextEdit(name) for name in TEXT_EDITS],
+}
