@@ -59,7 +59,6 @@ class Evidence:
         hash_type: of the hits.
         found: the hits.
         hash_indexes: int64, shape (k,): which of the item's hashes each is of.
-        is_inverse: bool, shape (k,): it is of that hash's negative.
         is_match: bool, shape (k,): the listed item matches by this hash type.
         query_shares: float32, shape (k,): how much of the asked item the listed one covers.
         listed_shares: float32, shape (k,): how much of the listed item the asked one covers.
@@ -68,7 +67,6 @@ class Evidence:
     hash_type: HashType
     found: Found
     hash_indexes: _Ints
-    is_inverse: _Mask
     is_match: _Mask
     query_shares: _Floats
     listed_shares: _Floats
@@ -77,10 +75,7 @@ class Evidence:
     def of(cls, hash_type: HashType, own: "Asked", shares: _Shares) -> "Evidence":
         """The hits of what was asked, with what they are worth."""
         indexes = np.array(own.question.hash_indexes, np.int64)[own.found.queries]
-        inverse = own.found.queries == (
-            -1 if own.question.inverse is None else own.question.inverse
-        )
-        return cls(hash_type, own.found, indexes, inverse, *shares)
+        return cls(hash_type, own.found, indexes, *shares)
 
     def uncovered_percents(self) -> _Ints:
         """What is left of the item that is covered best, of 100: 0 for a whole match."""

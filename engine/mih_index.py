@@ -34,7 +34,7 @@ from engine.mih_plan import Plan, Probes, max_candidates, permutation, scan_ns
 
 # What lists are laid out for; any other distance is found too, only less cheaply.
 _PLANNED_DISTANCE_BITS: Final = SPECS[HashType.PDQ].default_distance_bits
-_SCANNED_ROWS: Final = 2_048  # a group as small costs less to compare than to look up
+_SCANNED_ROWS: Final = 256  # a group as small costs less to compare than to look up
 _MINORITY: Final = 8  # one kind of weight is listed apart when it is under an eighth
 _FIRST_HITS: Final = 1_024
 _ANY: Final = -1  # queries of any weight
@@ -166,6 +166,7 @@ class _Group:
             return mih_kernels.scan(values, self.rows, parity, queries, radius, max_hits, hits)
         return mih_kernels.probe(
             values,
+            self.rows,
             self.offsets,
             self.postings,
             probes.chunks,
@@ -254,12 +255,15 @@ class MihIndex(Index):
         """See `Index.search`."""
         queries = check_queries(queries, self._size_bytes, max_distance_bits)
         words = queries.view(np.uint64)
+        # Nearly always all queries are of one parity: then each group is searched once.
+        parities = set(_parities(words).tolist())
         parts = []
         for group in self._groups:
-            for parity in (_ANY,) if group.parity is None else (0, 1):
+            for parity in parities if group.parity is not None else (_ANY,):
                 radius = group.radius_of(parity, max_distance_bits)
                 if radius >= 0:
-                    hits = group.search(self._values, words, _Asked(parity, radius, max_hits))
+                    own = parity if len(parities) > 1 else _ANY
+                    hits = group.search(self._values, words, _Asked(own, radius, max_hits))
                     if len(hits):
                         parts.append(hits)
         return parts[0] if len(parts) == 1 else Hits.concat(parts)
@@ -268,11 +272,19 @@ class MihIndex(Index):
 _permutation = cache(permutation)
 
 
+def _parities(codes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
+    """uint8, shape (n,): 1 where a code has an odd number of ones."""
+    parities: npt.NDArray[np.uint8] = np.bitwise_count(
+        np.bitwise_xor.reduce(codes, axis=1)
+    ) & np.uint8(1)
+    return parities
+
+
 def _by_parity(
     codes: npt.NDArray[np.uint64],
 ) -> Iterator[tuple[int | None, npt.NDArray[np.uint32]]]:
     """The rows of even and of odd weight, or all together when there are many of both."""
-    parities = np.bitwise_count(np.bitwise_xor.reduce(codes, axis=1)) & np.uint8(1)
+    parities = _parities(codes)
     odd = np.flatnonzero(parities).astype(np.uint32)
     if min(len(odd), len(codes) - len(odd)) * _MINORITY > len(codes):
         yield None, np.arange(len(codes), dtype=np.uint32)

@@ -2,15 +2,12 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.entries import position_of
-from engine.hashes import Hash, HashType, Item, MediaType
-
-_INVERSE: Final = bytes(255 - byte for byte in range(256))
+from engine.hashes import HashType, Item
 
 
 @dataclass(slots=True)
@@ -22,14 +19,11 @@ class Question:
         hash_indexes: which of the item's hashes each query is; of a value that comes twice at the
             same position, the first.
         positions: of each query, as `Columns.positions` has it.
-        inverse: the number of the query that is a negative's, if there is one: its value is the
-            complement of the hash that it stands for.
     """
 
     values: list[bytes] = field(default_factory=list)
     hash_indexes: list[int] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
-    inverse: int | None = None
 
     def add(self, value: bytes, hash_index: int, position: int) -> None:
         """Adds a query."""
@@ -43,11 +37,7 @@ class Question:
 
 
 def ask(item: Item, types: Collection[HashType]) -> Mapping[HashType, Question]:
-    """What is searched for an item, of the types given.
-
-    The first PDQ hash of a picture is that of the whole picture, upright. A negative of it has
-    nearly the complement of its hash, so that is searched too.
-    """
+    """What is searched for an item, of the types given."""
     questions: dict[HashType, Question] = {}
     seen: set[tuple[HashType, bytes, int]] = set()
     for index, hash_ in enumerate(item.hashes):
@@ -62,11 +52,4 @@ def ask(item: Item, types: Collection[HashType]) -> Mapping[HashType, Question]:
             if question is None:
                 question = questions[hash_type] = Question()
             question.add(hash_.value, index, position)
-    if item.media_type is MediaType.IMAGE and (pdq := questions.get(HashType.PDQ)) is not None:
-        pdq.inverse = len(pdq.values)
-        pdq.add(_inverted(item.hashes[pdq.hash_indexes[0]]), pdq.hash_indexes[0], pdq.positions[0])
     return questions
-
-
-def _inverted(hash_: Hash) -> bytes:
-    return bytes(hash_.value).translate(_INVERSE)

@@ -288,20 +288,19 @@ def _listed(part: Evidence) -> Iterator[Match]:
         found.bank_ids.tolist(),
         found.distances_bits.tolist(),
         part.hash_indexes.tolist(),
-        part.is_inverse.tolist(),
         part.is_match.tolist(),
         _percents(part.query_shares),
         _percents(part.listed_shares),
         part.uncovered_percents().tolist(),
         strict=True,
     )
-    for entry, item, bank, distance, index, inverse, matches, query, listed, uncovered in rows:
+    for entry, item, bank, distance, index, matches, query, listed, uncovered in rows:
         yield Match(
             EntryId(entry),
             ItemId(item),
             BankId(bank),
             part.hash_type,
-            spec.size_bits - distance if inverse else distance,
+            distance,
             index,
             Strength.MATCH if matches else Strength.NEAR,
             query,

@@ -53,8 +53,7 @@ class Match:
         item_id: the listed item it belongs to.
         bank_id: the bank that lists it.
         type: the hash type that matched.
-        distance_bits: Hamming distance, 0 for exact hashes; near the number of bits for a
-            negative.
+        distance_bits: Hamming distance, 0 for exact hashes.
         hash_index: which of the query's hashes matched.
         strength: whether the listed item matches, or is only near.
         query_percent: how much of the asked item the listed one covers.

@@ -23,7 +23,6 @@ class _Query:
     value: bytes
     position: int
     index: int
-    inverse: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,11 +64,6 @@ class Naive:
             before = [(q.type, q.value, q.position) for q in queries]
             if hash_.type in types and (query.type, query.value, query.position) not in before:
                 queries.append(query)
-        pdqs = [q for q in queries if q.type is HashType.PDQ]
-        if pdqs and item.media_type is MediaType.IMAGE:
-            first = pdqs[0]
-            inverted = bytes(255 - byte for byte in first.value)
-            queries.append(_Query(first.type, inverted, first.position, first.index, inverse=True))
         return queries
 
     def _hits(self, queries: Iterable[_Query]) -> Iterator[_Hit]:
@@ -182,7 +176,7 @@ class Naive:
             hit.listed.item_id,
             hit.listed.bank_id,
             hit.query.type,
-            spec.size_bits - hit.distance if hit.query.inverse else hit.distance,
+            hit.distance,
             hit.query.index,
             Strength.MATCH if worth.is_match else Strength.NEAR,
             query,

@@ -218,15 +218,6 @@ def test_equal_file_is_cleared_though_known_banks_list_only_pictures() -> None:
     assert Snapshot.of(model.contents()).judge(item) is Verdict.NOVEL
 
 
-def test_negative_of_a_picture_is_known_and_its_distance_says_so() -> None:
-    model = ListModel(bank(1))
-    model.load(1, picture(pdq(value(1))))
-    negative = picture(pdq(flipped(bytes(255 - byte for byte in value(1)), 5)))
-    snapshot = Snapshot.of(model.contents())
-    assert snapshot.judge(negative) is Verdict.KNOWN
-    assert [m.distance_bits for m in snapshot.matches(negative)] == [251]
-
-
 def clip(first: int, count: int, start_ms: int = 0) -> Item:
     """A clip that shows pictures number `first` and on, one a second."""
     frames = (frame(value(first + n), start_ms + n * 1_000) for n in range(count))

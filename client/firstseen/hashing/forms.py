@@ -9,13 +9,16 @@ The upright hash of the whole picture never is: a blurred or a dim copy must sti
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from enum import Enum
 from typing import Final
 
 from firstseen.hashing.luma import Box, Luma
 from firstseen.hashing.pdq import Pdq
 from firstseen.hashing.trim import border_trim, main_region
-from firstseen.items import Hash, HashType
+from firstseen.items import Hash, HashType, HashValue
+
+_COMPLEMENT: Final = bytes(255 - byte for byte in range(256))
 
 _Sides = tuple[float, float, float, float]
 """What to cut off at left, top, right and bottom, in shares of the side."""
@@ -63,16 +66,23 @@ def query_hashes(luma: Luma, *, dihedral: bool = True) -> tuple[Hash, ...]:
 
     Args:
         luma: the picture.
-        dihedral: each form also mirrored and turned, at no cost here.
+        dihedral: each form also mirrored and turned, and the whole as a negative, at no cost
+            here.
 
     Returns:
-        At most 24 PDQ hashes, the upright one of the whole first; then at most four tiles.
+        At most 25 PDQ hashes, the upright one of the whole first; then at most four tiles.
     """
     whole = luma.pdq()
     parts = (border_trim(luma), main_region(luma))
     forms = [whole, *telling(luma, (box for box in parts if box is not None))]
     hashes = [hash_ for pdq in forms for hash_ in (pdq.forms() if dihedral else (pdq.hash(),))]
-    return tuple(dict.fromkeys([*hashes, *_tiles(luma)]))
+    negative = [_negative(hashes[0])] if dihedral and whole.is_telling else []
+    return tuple(dict.fromkeys([*hashes, *negative, *_tiles(luma)]))
+
+
+def _negative(hash_: Hash) -> Hash:
+    """The hash of a picture's negative: each coefficient changes its sign, and so each bit."""
+    return replace(hash_, value=HashValue(hash_.value.translate(_COMPLEMENT)))
 
 
 def bank_hashes(luma: Luma, profile: BankProfile = BankProfile.STANDARD) -> tuple[Hash, ...]:
