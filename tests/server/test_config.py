@@ -32,9 +32,9 @@ def test_only_required_keys_given_rest_has_defaults() -> None:
     assert (config.store.poll_interval_ms, config.store.staleness_limit_ms) == (50, 10_000)
     assert config.match.listen == Address("127.0.0.1", 0)
     assert config.review is None
-    assert config.limits.max_hashes_per_item == 1_024
+    assert config.limits.max_hashes_per_item == 4_096
     assert config.limits.max_items_in_flight == 256
-    assert config.limits.max_message_bytes == 262_144
+    assert config.limits.max_message_bytes == 524_288
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_sighup_with_a_wrong_file_leaves_everything_as_it_was(path: Path) -> Non
         assert server.worker_pids() == before
         # One that dies now is started by what was accepted, not by what the file holds.
         kill_and_await_another(server)
-        assert limit_of(server.match) == 1_024
+        assert limit_of(server.match) == 4_096
         assert server.stop() == 0
 
 

@@ -157,8 +157,8 @@ def test_policy_says_types_limits_and_checkpoint(match: match_pb2_grpc.MatchServ
     first = policy.media[0].hashes[0]
     assert (first.size_bits, first.max_distance_bits, first.min_quality) == (256, 31, 50)
     limits = policy.limits
-    assert (limits.max_hashes_per_item, limits.max_items_in_flight) == (1_024, 256)
-    assert limits.max_message_bytes == 262_144
+    assert (limits.max_hashes_per_item, limits.max_items_in_flight) == (4_096, 256)
+    assert limits.max_message_bytes == 524_288
     assert policy.checkpoint.sequence == 2
     assert policy.list_age_ms < 10_000
 
