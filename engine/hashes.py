@@ -51,6 +51,8 @@ class HashSpec:
         max_distance_bits: the largest limit a bank may set.
         default_distance_bits: the limit of a bank that sets none.
         default_min_quality: the quality limit of a bank that sets none.
+        near_distance_bits: how far a hash is still worth a person's look; 0 for no further
+            than it matches.
     """
 
     size_bytes: int
@@ -59,6 +61,7 @@ class HashSpec:
     max_distance_bits: int = 0
     default_distance_bits: int = 0
     default_min_quality: int = 0
+    near_distance_bits: int = 0
 
     @property
     def size_bits(self) -> int:
@@ -66,7 +69,7 @@ class HashSpec:
         return self.size_bytes * 8
 
 
-def _pdq(default_distance_bits: int) -> HashSpec:
+def _pdq(default_distance_bits: int, near_distance_bits: int = 0) -> HashSpec:
     return HashSpec(
         32,
         perceptual=True,
@@ -74,17 +77,20 @@ def _pdq(default_distance_bits: int) -> HashSpec:
         max_distance_bits=64,
         default_distance_bits=default_distance_bits,
         default_min_quality=50,
+        near_distance_bits=near_distance_bits,
     )
 
 
 # PDQ: 31 of 256 bits and quality 50 are Meta's published defaults (ThreatExchange, pdq/README).
 # Unrelated photographs are never nearer than 86 bits in 431,056 pairs, so 64 leaves
-# no room for a bank that matches everything. Pages: unrelated ones are never nearer than 46
-# bits in 186,635 pairs. SimHash and MinHash: 81 and 89 bits in 309,075 pairs of documents.
+# no room for a bank that matches everything; up to 44 bits 7 of 100 more edits are found, and
+# still no unrelated photograph, but pictures in the same frame of text or phone are. Pages:
+# unrelated ones are never nearer than 46 bits in 186,635 pairs. SimHash and MinHash: 81 and 89
+# bits in 309,075 pairs of documents.
 # videohash: 10 bits are its author's limit (15 % of 64).
 SPECS: Final[Mapping[HashType, HashSpec]] = MappingProxyType(
     {
-        HashType.PDQ: _pdq(default_distance_bits=31),
+        HashType.PDQ: _pdq(default_distance_bits=31, near_distance_bits=44),
         HashType.SHA256: HashSpec(32),
         HashType.MD5: HashSpec(16),
         HashType.PDQ_TILE: _pdq(default_distance_bits=31),
@@ -103,13 +109,30 @@ SPECS: Final[Mapping[HashType, HashSpec]] = MappingProxyType(
     }
 )
 
-# What can be judged for each media type. A single frame or page does not make a
-# video or a document known, so those are judged by the hash of the whole file.
+_FILE_TYPES: Final = frozenset({HashType.SHA256, HashType.MD5})
+
+# What a verdict on each media type may rest on; `evidence` says how.
 JUDGED_TYPES: Final[Mapping[MediaType, frozenset[HashType]]] = MappingProxyType(
     {
-        MediaType.IMAGE: frozenset({HashType.PDQ, HashType.SHA256, HashType.MD5}),
-        MediaType.VIDEO: frozenset({HashType.SHA256, HashType.MD5}),
-        MediaType.DOCUMENT: frozenset({HashType.SHA256, HashType.MD5}),
+        MediaType.IMAGE: _FILE_TYPES | {HashType.PDQ, HashType.PDQ_TILE},
+        MediaType.VIDEO: _FILE_TYPES | {HashType.PDQ, HashType.PDQ_TILE},
+        MediaType.DOCUMENT: _FILE_TYPES
+        | {
+            HashType.TEXT_SHA256,
+            HashType.SIMHASH,
+            HashType.MINHASH,
+            HashType.TLSH,
+            HashType.PAGE_PDQ,
+        },
+    }
+)
+
+# What besides a reviewer may want to see: it supports a decision and never makes one.
+SUPPORTING_TYPES: Final[Mapping[MediaType, frozenset[HashType]]] = MappingProxyType(
+    {
+        MediaType.IMAGE: frozenset(),
+        MediaType.VIDEO: frozenset({HashType.VIDEOHASH}),
+        MediaType.DOCUMENT: frozenset({HashType.PDQ}),
     }
 )
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from engine.entries import Columns, IdRange
+from engine.entries import NO_POSITION, Columns, IdRange
 from engine.index import ALL_HITS, Index
 
 _RATIO: Final = 8
@@ -196,14 +196,19 @@ class Layer:
         """The entries that are listed, ascending by id."""
         return Columns.concat([part.listed() for part in self.parts])
 
-    def position_count(self, item_id: int) -> int:
-        """How many frames or pages of an item are listed here; those of no position are one."""
+    def extent(self, item_id: int) -> int:
+        """How many frames, pages or chunks of an item are listed here.
+
+        Hashes of the same position are of one; of no position, each is one.
+        """
         for part in self.parts:
             ids = part.columns.item_ids
             key = np.uint64(item_id)
             begin, end = (int(ids.searchsorted(key, side)) for side in ("left", "right"))
             if begin < end:
-                return len(np.unique(part.columns.positions[begin:end]))
+                positions = part.columns.positions[begin:end]
+                placed = positions[positions != NO_POSITION]
+                return len(np.unique(placed)) + len(positions) - len(placed)
         return 0
 
     def advance(self, removed: Sequence[IdRange], added: Columns) -> tuple["Layer", Columns]:

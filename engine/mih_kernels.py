@@ -1,9 +1,7 @@
-"""The compiled loops of multi-index hashing; the only file that imports numba.
+"""The compiled loops of multi-index hashing.
 
 What the arrays are and why they are so is told in `mih_index` and `mih_plan`. Every
-loop releases the GIL, allocates nothing that outlives it and touches no Python object. They
-are compiled when this file is first imported and then kept in numba's cache, so that
-no query waits for the compiler.
+loop releases the GIL, allocates nothing that outlives it and touches no Python object.
 
     values     uint64 (n, words)     the listed values, as they came
     codes      uint64 (n, words)     the same with their bits permuted; only while building
@@ -12,79 +10,11 @@ no query waits for the compiler.
                                      of the code and, in the low half of the second word, the row
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-def _array(dtype: types.Type, dimensions: int) -> types.Array:
-    """A C-contiguous array that is only read; memory-mapped ones are read-only."""
-    return types.Array(dtype, dimensions, "C", readonly=True)
-
-
-def _out(dtype: types.Type, dimensions: int) -> types.Array:
-    return types.Array(dtype, dimensions, "C")
-
-
-def _compiled(*signature: types.Type) -> Callable[[_Function], _Function]:
-    """Compiles at import, or takes the machine code from the cache."""
-
-    def compile_(function: _Function) -> _Function:
-        try:
-            compiled: _Function = njit([signature], nogil=True, cache=True)(function)
-        except RuntimeError:  # no folder can be written to: compiled at each start instead
-            compiled = njit([signature], nogil=True)(function)
-        return compiled
-
-    return compile_
-
-
-def _inlined(function: _Function) -> _Function:
-    inlined: _Function = njit(inline="always")(function)
-    return inlined
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _popcount(_context: Any, _word: Any) -> Any:
-    """How many bits of a word are 1."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        word = ir.IntType(64)
-        function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(word, [word]), "llvm.ctpop.i64"
-        )
-        return builder.call(function, arguments)
-
-    return types.uint64(types.uint64), generate
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _prefetch(_context: Any, array: Any, _index: Any) -> Any:
-    """Asks for the cache line of `array.flat[index]`; waits for nothing, cannot fault."""
-
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        number = ir.IntType(32)
-        data = make_array(array)(context, builder, arguments[0]).data
-        address = builder.gep(data, [arguments[1]])
-        function = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(ir.VoidType(), [address.type, number, number, number]),
-            "llvm.prefetch.p0",
-        )
-        # To read, to be kept in all caches, data.
-        builder.call(function, [address, number(0), number(3), number(1)])
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp), generate
-
+from engine.compiled import INT64, UINT32, UINT64, array, compiled, inlined, out, popcount, prefetch
 
 _LOW_HALF = np.uint64(0xFFFF_FFFF)
 _HIGH_HALF = np.uint64(0xFFFF_FFFF_0000_0000)
@@ -94,7 +24,7 @@ _LINE_WORDS = 8  # a cache line is 64 bytes
 _PREFETCH_BUCKETS = 12
 
 
-@_inlined
+@inlined
 def _chunk(words: Any, low_bit: int, width: int) -> Any:
     """The bits `low_bit` to `low_bit + width` of a code, as a number."""
     word = low_bit >> 6
@@ -105,15 +35,15 @@ def _chunk(words: Any, low_bit: int, width: int) -> Any:
     return np.int64(bits & np.uint64((1 << width) - 1))
 
 
-@_inlined
+@inlined
 def _distance(a: Any, b: Any) -> np.uint64:
     distance = np.uint64(0)
     for word in range(a.shape[0]):
-        distance += _popcount(a[word] ^ b[word])
+        distance += popcount(a[word] ^ b[word])
     return distance
 
 
-@_inlined
+@inlined
 def _permute(value: Any, source_bits: Any, code: Any) -> None:
     for word in range(code.shape[0]):
         bits = np.uint64(0)
@@ -124,29 +54,29 @@ def _permute(value: Any, source_bits: Any, code: Any) -> None:
         code[word] = bits
 
 
-@_compiled(_array(types.uint64, 2), _array(types.int64, 1), _out(types.uint64, 2))
+@compiled(array(UINT64, 2), array(INT64, 1), out(UINT64, 2))
 def permute(values: Any, source_bits: Any, codes: Any) -> None:
     """Writes to `codes` each value with bit `source_bits[i]` at place i."""
     for row in range(values.shape[0]):
         _permute(values[row], source_bits, codes[row])
 
 
-@_inlined
+@inlined
 def _is_of(parity: int, code: Any) -> bool:
     """Whether the weight of a code is even (0), odd (1), as asked; any is -1."""
     weight = np.uint64(0)
     for word in range(code.shape[0]):
-        weight += _popcount(code[word])
+        weight += popcount(code[word])
     return parity < 0 or np.int64(weight & np.uint64(1)) == parity
 
 
-@_compiled(
-    _array(types.uint64, 2),
-    _array(types.uint32, 1),
-    types.int64,
-    types.int64,
-    _out(types.uint32, 1),
-    _out(types.uint64, 2),
+@compiled(
+    array(UINT64, 2),
+    array(UINT32, 1),
+    INT64,
+    INT64,
+    out(UINT32, 1),
+    out(UINT64, 2),
 )
 def fill_table(
     codes: Any,
@@ -186,7 +116,7 @@ def fill_table(
     offsets[1 << width] = np.uint32(rows.shape[0])
 
 
-@_inlined
+@inlined
 def _report(hits: Any, found: int, number: int, row: Any, distance: Any) -> int:
     """Writes a hit if there is room; returns how many there are now."""
     if found < hits.shape[0]:
@@ -196,7 +126,7 @@ def _report(hits: Any, found: int, number: int, row: Any, distance: Any) -> int:
     return found + 1
 
 
-@_inlined
+@inlined
 def _compare(
     values: Any, row: Any, query: Any, number: int, radius: Any, hits: Any, found: int
 ) -> int:
@@ -205,14 +135,14 @@ def _compare(
     return _report(hits, found, number, row, distance) if distance <= radius else found
 
 
-@_compiled(
-    _array(types.uint64, 2),
-    _array(types.uint32, 1),
-    types.int64,
-    _array(types.uint64, 2),
-    types.uint64,
-    types.int64,
-    _out(types.uint32, 2),
+@compiled(
+    array(UINT64, 2),
+    array(UINT32, 1),
+    INT64,
+    array(UINT64, 2),
+    UINT64,
+    INT64,
+    out(UINT32, 2),
 )
 def scan(
     values: Any, rows: Any, parity: int, queries: Any, radius: Any, max_hits: int, hits: Any
@@ -231,7 +161,7 @@ def scan(
     return found
 
 
-@_inlined
+@inlined
 def _look_up(
     query: Any,
     offsets: Any,
@@ -242,7 +172,10 @@ def _look_up(
     begins: Any,
     ends: Any,
 ) -> Any:
-    """Writes the bounds of every bucket of a query; returns how many postings they hold."""
+    """Writes the bounds of every bucket of a query; returns how many postings they hold.
+
+    All bounds before any posting: loads that do not wait for one another.
+    """
     candidates: Any = 0
     for c in range(chunks.shape[0]):
         key = _chunk(query, chunks[c, 0], chunks[c, 1])
@@ -256,22 +189,36 @@ def _look_up(
     return candidates
 
 
-@_inlined
+@inlined
 def _fetch(flat: Any, begin: int, end: int) -> None:
     """Asks for the postings of a bucket."""
     for at in range(begin, end, _LINE_WORDS):
-        _prefetch(flat, at)
+        prefetch(flat, at)
     if end > begin:
-        _prefetch(flat, end - 1)
+        prefetch(flat, end - 1)
 
 
-@_inlined
+@inlined
+def _fetch_first(flat: Any, begins: Any, ends: Any) -> None:
+    """Asks for the postings of the first buckets."""
+    for p in range(min(_PREFETCH_BUCKETS, begins.shape[0])):
+        _fetch(flat, begins[p], ends[p])
+
+
+@inlined
+def _fetch_next(flat: Any, begins: Any, ends: Any, p: int) -> None:
+    """Asks for the postings of a bucket that comes up soon after bucket `p`."""
+    if p + _PREFETCH_BUCKETS < begins.shape[0]:
+        _fetch(flat, begins[p + _PREFETCH_BUCKETS], ends[p + _PREFETCH_BUCKETS])
+
+
+@inlined
 def _bits_apart(flat: Any, at: int, first: Any, second: Any, half: Any) -> Any:
     """What the 96 bits of a posting differ by: never more than the whole code does."""
-    return _popcount(flat[at] ^ first) + _popcount((flat[at + 1] ^ second) & half)
+    return popcount(flat[at] ^ first) + popcount((flat[at + 1] ^ second) & half)
 
 
-@_inlined
+@inlined
 def _count_passing(
     flat: Any, begin: int, end: int, first: Any, second: Any, half: Any, radius: Any
 ) -> Any:
@@ -282,7 +229,7 @@ def _count_passing(
     return passed
 
 
-@_inlined
+@inlined
 def _compare_all(
     values: Any,
     flat: Any,
@@ -303,31 +250,33 @@ def _compare_all(
     return found
 
 
-@_inlined
-def _found_before(code: Any, query: Any, chunks: Any, c: int) -> bool:
-    """Whether an earlier chunk has led to this row already."""
+@inlined
+def _is_first(value: Any, source_bits: Any, code: Any, query: Any, chunks: Any, c: int) -> bool:
+    """Whether no chunk before this one has led to this value; `code` is room for its code."""
+    if c > 0:
+        _permute(value, source_bits, code)
     for earlier in range(c):
         low_bit, width = chunks[earlier, 0], chunks[earlier, 1]
         flipped = _chunk(code, low_bit, width) ^ _chunk(query, low_bit, width)
-        if np.int64(_popcount(np.uint64(flipped))) <= chunks[earlier, 2]:
-            return True
-    return False
+        if np.int64(popcount(np.uint64(flipped))) <= chunks[earlier, 2]:
+            return False
+    return True
 
 
-@_compiled(
-    _array(types.uint64, 2),
-    _array(types.uint32, 1),
-    _array(types.uint64, 2),
-    _array(types.int64, 2),
-    _array(types.int64, 1),
-    _array(types.int64, 1),
-    _array(types.int64, 1),
-    types.int64,
-    _array(types.uint64, 2),
-    types.uint64,
-    types.int64,
-    types.int64,
-    _out(types.uint32, 2),
+@compiled(
+    array(UINT64, 2),
+    array(UINT32, 1),
+    array(UINT64, 2),
+    array(INT64, 2),
+    array(INT64, 1),
+    array(INT64, 1),
+    array(INT64, 1),
+    INT64,
+    array(UINT64, 2),
+    UINT64,
+    INT64,
+    INT64,
+    out(UINT32, 2),
 )
 def probe(
     values: Any,
@@ -350,10 +299,10 @@ def probe(
         values: see the head of this file, as the next two.
         offsets: the buckets' bounds.
         postings: equally many for each chunk.
-        chunks: int64 (c, 4): low bit, width, radius, where its offsets begin.
-        masks: see `mih_plan.Probes`, as the next.
-        mask_bounds: int64 (c + 1,).
-        source_bits: see `permute`.
+        chunks: see `mih_plan.Probes`, as the next two; then `permute`.
+        masks: what to flip.
+        mask_bounds: whose masks.
+        source_bits: of the code.
         parity: only queries of even (0) or odd (1) weight; -1 for all.
         queries: uint64 (q, words), as they came.
         radius: inclusive.
@@ -368,10 +317,8 @@ def probe(
     half = _HIGH_HALF if words > 1 else np.uint64(0)  # a code of one word is whole in the first
     listed = postings.shape[0] // chunks.shape[0]
     flat = postings.reshape(-1)
-    begins = np.empty(masks.shape[0], np.int64)
-    ends = np.empty(masks.shape[0], np.int64)
-    code = np.empty(words, np.uint64)
-    other = np.empty(words, np.uint64)
+    begins, ends = np.empty(masks.shape[0], np.int64), np.empty(masks.shape[0], np.int64)
+    code, other = np.empty(words, np.uint64), np.empty(words, np.uint64)
     found = 0
     for number in range(queries.shape[0]):
         query = queries[number]
@@ -379,20 +326,17 @@ def probe(
             continue
         most = found + max_hits
         _permute(query, source_bits, code)
-        # All bounds first: loads that do not wait for one another.
         candidates = _look_up(code, offsets, chunks, masks, mask_bounds, listed, begins, ends)
         if candidates > max_candidates:
             found = _compare_all(values, flat, listed, query, number, radius, most, hits, found)
             continue
-        for p in range(min(_PREFETCH_BUCKETS, masks.shape[0])):
-            _fetch(flat, begins[p], ends[p])
+        _fetch_first(flat, begins, ends)
         for c in range(chunks.shape[0]):
             word = chunks[c, 0] >> 6
             first = code[(word + 2) % words]
             second = code[(word + 3) % words]
             for p in range(mask_bounds[c], mask_bounds[c + 1]):
-                if p + _PREFETCH_BUCKETS < masks.shape[0]:
-                    _fetch(flat, begins[p + _PREFETCH_BUCKETS], ends[p + _PREFETCH_BUCKETS])
+                _fetch_next(flat, begins, ends, p)
                 passed = _count_passing(flat, begins[p], ends[p], first, second, half, radius)
                 # Seldom does one pass.
                 for at in range(begins[p], ends[p] if passed else begins[p], 2):
@@ -400,9 +344,7 @@ def probe(
                         continue
                     row = np.int64(flat[at + 1] & _LOW_HALF)
                     distance = _distance(values[row], query)
-                    if distance <= radius:
-                        if c > 0:
-                            _permute(values[row], source_bits, other)
-                        if not _found_before(other, code, chunks, c):
-                            found = _report(hits, found, number, row, distance)
+                    is_near = distance <= radius
+                    if is_near and _is_first(values[row], source_bits, other, code, chunks, c):
+                        found = _report(hits, found, number, row, distance)
     return found

@@ -8,7 +8,15 @@ from types import MappingProxyType
 from typing import Final, NewType
 
 from engine.errors import InvalidInputError
-from engine.hashes import JUDGED_TYPES, MAX_QUALITY, SPECS, Hash, HashType, MediaType
+from engine.hashes import (
+    JUDGED_TYPES,
+    MAX_QUALITY,
+    SPECS,
+    SUPPORTING_TYPES,
+    Hash,
+    HashType,
+    MediaType,
+)
 
 BankId = NewType("BankId", int)
 
@@ -146,11 +154,16 @@ class Rules:
         banks: every bank by its id, disabled ones too.
         types: one rule for each hash type that an enabled bank lists.
         judged: for each media type, the hash types an enabled known bank can judge.
+        searched: for each media type, what is searched for a verdict: those that an enabled
+            known or cleared bank lists.
+        reviewed: for each media type, what is searched for a reviewer.
     """
 
     banks: Mapping[BankId, Bank]
     types: Mapping[HashType, TypeRule]
     judged: Mapping[MediaType, frozenset[HashType]]
+    searched: Mapping[MediaType, frozenset[HashType]]
+    reviewed: Mapping[MediaType, frozenset[HashType]]
 
     @classmethod
     def of(cls, banks: Iterable[Bank]) -> "Rules":
@@ -162,9 +175,20 @@ class Rules:
             for hash_type in HashType
             if (rule := _type_rule(hash_type, enabled)) is not None
         }
-        listed = frozenset(hash_type for hash_type, rule in types.items() if rule.listed)
-        judged = {media: listed & judged for media, judged in JUDGED_TYPES.items()}
-        return cls(MappingProxyType(by_id), MappingProxyType(types), MappingProxyType(judged))
+        known = {hash_type for hash_type, rule in types.items() if rule.listed}
+        judged, searched, reviewed = {}, {}, {}
+        for media, decisive in JUDGED_TYPES.items():
+            judged[media] = decisive & known
+            # Where nothing could become known, nothing needs to be cleared.
+            searched[media] = decisive & types.keys() if judged[media] else frozenset()
+            reviewed[media] = (decisive | SUPPORTING_TYPES[media]) & types.keys()
+        return cls(
+            MappingProxyType(by_id),
+            MappingProxyType(types),
+            MappingProxyType(judged),
+            MappingProxyType(searched),
+            MappingProxyType(reviewed),
+        )
 
 
 def _type_rule(hash_type: HashType, enabled: Iterable[Bank]) -> TypeRule | None:

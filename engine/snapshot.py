@@ -4,13 +4,14 @@ A snapshot never changes, so a server answers from one without locks and takes u
 next by replacing one reference: `snapshot = snapshot.advance(delta)`. How one item
 is judged:
 
-    its judged hash types -> queries, each value once
-    -> Layer.search within the widest limit of any enabled bank
-    -> only what is within the limit of its own bank
-    -> the nearest known and the nearest cleared match -> verdict.decide_nearest
+    question.ask         its hash types -> queries, each value once
+    -> Layer.search      within the widest limit of any enabled bank
+    -> _within           only what is within the limit of its own bank
+    -> evidence.assess   which listed items match by it
+    -> verdict.decide    by the nearest known and the nearest cleared match
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,16 +20,23 @@ import numpy.typing as npt
 
 from engine.entries import Checkpoint, Columns, EntryId, ItemId
 from engine.errors import CorruptError
+from engine.evidence import Asked, Evidence, assess, only_near, same_length
 from engine.hashes import SPECS, HashType, Item
+from engine.index import ALL_HITS
 from engine.index_choice import Choosers, choosers
 from engine.index_kind import IndexKind
 from engine.layer import Found, Layer, Part
 from engine.policy import Bank, BankId, BankRole, Rules
+from engine.question import Question, ask
 from engine.segment import Segment
 from engine.store import Contents, Delta
-from engine.verdict import Match, Nearness, Verdict, decide_nearest
+from engine.verdict import Match, Nearness, Strength, Verdict, decide
 
 _AUTO: Final = choosers(IndexKind.AUTO)
+# A hash that matches so many entries is common to unrelated items, as that of a blank page is, and
+# says nothing of any: it is left early, and what rests on it alone is UNSURE. A picture that is
+# listed a thousand times over, with all its crops, stays well under it.
+COMMON_HITS: Final = 16_384
 _NO_LIMIT: Final = -1  # a distance is never as small: a bank that does not match
 
 
@@ -38,10 +46,12 @@ class _Limits:
 
     Attributes:
         distance_bits: int32, shape (b,): the bank's limit, -1 where it does not match.
+        near_bits: int32, shape (b,): how far a hash is worth a look.
         known: bool, shape (b,): the bank is a known one; else it is cleared.
     """
 
     distance_bits: npt.NDArray[np.int32]
+    near_bits: npt.NDArray[np.int32]
     known: npt.NDArray[np.bool_]
 
     @classmethod
@@ -50,10 +60,15 @@ class _Limits:
         distance_bits = np.full(size, _NO_LIMIT, np.int32)
         for bank_id, limit in rules.types[hash_type].limits_by_bank.items():
             distance_bits[bank_id] = limit
+        near_bits = np.where(
+            distance_bits == _NO_LIMIT,
+            _NO_LIMIT,
+            np.maximum(distance_bits, SPECS[hash_type].near_distance_bits),
+        ).astype(np.int32)
         known = np.zeros(size, np.bool_)
         for bank_id, bank in rules.banks.items():
             known[bank_id] = bank.policy.role is BankRole.KNOWN
-        return cls(distance_bits, known)
+        return cls(distance_bits, near_bits, known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,71 +167,152 @@ class Snapshot:
         """About how long searching an item takes, to decide where to do it."""
         return sum(self._query_ns[hash_.type] for hash_ in item.hashes)
 
-    def judge(self, item: Item) -> Verdict:
+    def judge(self, item: Item, without: Collection[ItemId] = ()) -> Verdict:
         """Says what an item is, without telling why.
 
-        The same as `verdict.decide` over `matches`; no object is made for a match, so
-        that an item with a hundred thousand of them costs little more than one with none.
+        No object is made for a match, so that an item with thousands of them costs little more
+        than one with none.
+
+        Args:
+            item: what was asked.
+            without: listed items that count for nothing: they were withdrawn meanwhile.
         """
+        common: set[int] = set()
+        asked = self._search(item, self.rules.searched[item.media_type], common)
         known: list[Nearness] = []
         cleared: list[Nearness] = []
-        for hash_type, _, found in self._search(item):
-            if len(found):
-                is_known = self._limits[hash_type].known[found.bank_ids]
-                known += _nearest(hash_type, found.distances_bits[is_known])
-                cleared += _nearest(hash_type, found.distances_bits[~is_known])
-        return decide_nearest(
-            item, min(known, default=None), min(cleared, default=None), self.rules
+        for part in self._assess(item, asked) if asked else ():
+            counts = part.is_match
+            if without:
+                counts = counts & ~np.isin(part.found.item_ids, np.array([*without], np.uint64))
+            is_known = self._limits[part.hash_type].known[part.found.bank_ids]
+            known += _nearest(part, counts & is_known)
+            cleared += _nearest(part, counts & ~is_known)
+        return decide(
+            item, min(known, default=None), min(cleared, default=None), self.rules, common
         )
 
     def matches(self, item: Item) -> tuple[Match, ...]:
-        """Every match of an item in an enabled bank, nearest first.
+        """Every match of an item in an enabled bank, and then what is near; nearest first.
 
-        A value that the item has twice is reported for its first hash.
+        A value that the item has twice at the same position is reported for its first hash.
         """
-        matches = [
-            Match(
-                EntryId(entry_id),
-                ItemId(item_id),
-                BankId(bank_id),
-                hash_type,
-                distance,
-                indexes[query],
-            )
-            for hash_type, indexes, found in self._search(item)
-            for query, distance, entry_id, item_id, bank_id in zip(
-                found.queries.tolist(),
-                found.distances_bits.tolist(),
-                found.entry_ids.tolist(),
-                found.item_ids.tolist(),
-                found.bank_ids.tolist(),
-                strict=True,
-            )
-        ]
-        return tuple(sorted(matches, key=lambda m: (m.nearness, m.entry_id, m.hash_index)))
+        types = self.rules.reviewed[item.media_type]
+        asked = self._search(item, types, set())
+        evidence = self._assess(item, asked)
+        evidence += self._near(item, types)
+        found = [match for part in evidence for match in _listed(part)]
+        return tuple(
+            sorted(found, key=lambda m: (m.strength, m.nearness, m.entry_id, m.hash_index))
+        )
 
-    def _search(self, item: Item) -> Iterator[tuple[HashType, list[int], Found]]:
-        """For each judged hash type: which hash each query is, and what matches by bank."""
-        judged = self.rules.judged[item.media_type]
-        queries: dict[HashType, dict[bytes, int]] = {}
-        for index, hash_ in enumerate(item.hashes):
-            if hash_.type in judged:
-                queries.setdefault(hash_.type, {}).setdefault(hash_.value, index)
-        for hash_type, indexes in queries.items():
-            values = np.frombuffer(b"".join(indexes), np.uint8)
-            found = self._layers[hash_type].search(
-                values.reshape(len(indexes), -1), self.rules.types[hash_type].max_distance_bits
+    def _assess(self, item: Item, asked: Mapping[HashType, Asked]) -> list[Evidence]:
+        return assess(item.media_type, asked, self._extent)
+
+    def _extent(self, hash_type: HashType, item_id: int) -> int:
+        return self._layers[hash_type].extent(item_id)
+
+    def _search(
+        self, item: Item, types: Collection[HashType], common: set[int]
+    ) -> dict[HashType, Asked]:
+        """What is within its own bank's limit, for each hash type that hits anything.
+
+        Args:
+            item: what was asked.
+            types: what to search.
+            common: gets the numbers of the item's hashes that hit too much.
+        """
+        asked = {}
+        for hash_type, question in ask(item, types).items():
+            limits = self._limits[hash_type]
+            most = self.rules.types[hash_type].max_distance_bits
+            found = self._within(hash_type, question, most, limits.distance_bits, common)
+            asked[hash_type] = Asked(question, found)
+        return asked if any(len(own.found) for own in asked.values()) else {}
+
+    def _within(
+        self,
+        hash_type: HashType,
+        question: Question,
+        max_distance_bits: int,
+        limits_bits: npt.NDArray[np.int32],
+        common: set[int],
+    ) -> Found:
+        max_hits = COMMON_HITS if SPECS[hash_type].perceptual else ALL_HITS
+        found = self._layers[hash_type].search(question.queries(), max_distance_bits, max_hits)
+        if len(found) > max_hits:
+            counts = np.bincount(found.queries, minlength=len(question.values))
+            flooded = counts > max_hits
+            common.update(question.hash_indexes[query] for query in np.flatnonzero(flooded))
+            found = found.select(~flooded[found.queries])
+        if not len(found):
+            return found
+        found = found.select(found.distances_bits <= limits_bits[found.bank_ids])
+        if hash_type is HashType.VIDEOHASH:
+            return same_length(Asked(question, found)).found
+        return found
+
+    def _near(self, item: Item, types: Collection[HashType]) -> list[Evidence]:
+        """What is beyond its bank's limit, and worth a look."""
+        evidence = []
+        for hash_type, question in ask(item, types).items():
+            limits = self._limits[hash_type]
+            if (limits.near_bits == limits.distance_bits).all():
+                continue
+            furthest = int(limits.near_bits.max())
+            found = self._within(hash_type, question, furthest, limits.near_bits, set())
+            own = Asked(
+                question,
+                found.select(found.distances_bits > limits.distance_bits[found.bank_ids]),
             )
-            if len(found):
-                limits = self._limits[hash_type].distance_bits[found.bank_ids]
-                found = found.select(found.distances_bits <= limits)
-            yield hash_type, list(indexes.values()), found
+            if len(own.found):
+                evidence.append(only_near(hash_type, own))
+        return evidence
 
 
-def _nearest(hash_type: HashType, distances_bits: npt.NDArray[np.int32]) -> list[Nearness]:
-    if not len(distances_bits):
+def _nearest(part: Evidence, which: npt.NDArray[np.bool_]) -> list[Nearness]:
+    if not which.any():
         return []
-    return [Nearness(SPECS[hash_type].perceptual, int(distances_bits.min()))]
+    uncovered, distances = part.uncovered_percents()[which], part.found.distances_bits[which]
+    first = np.lexsort((distances, uncovered))[0]
+    alike = SPECS[part.hash_type].perceptual
+    return [Nearness(alike, int(uncovered[first]), int(distances[first]))]
+
+
+def _listed(part: Evidence) -> Iterator[Match]:
+    """The hits one by one."""
+    found, spec = part.found, SPECS[part.hash_type]
+    rows = zip(
+        found.entry_ids.tolist(),
+        found.item_ids.tolist(),
+        found.bank_ids.tolist(),
+        found.distances_bits.tolist(),
+        part.hash_indexes.tolist(),
+        part.is_inverse.tolist(),
+        part.is_match.tolist(),
+        _percents(part.query_shares),
+        _percents(part.listed_shares),
+        part.uncovered_percents().tolist(),
+        strict=True,
+    )
+    for entry, item, bank, distance, index, inverse, matches, query, listed, uncovered in rows:
+        yield Match(
+            EntryId(entry),
+            ItemId(item),
+            BankId(bank),
+            part.hash_type,
+            spec.size_bits - distance if inverse else distance,
+            index,
+            Strength.MATCH if matches else Strength.NEAR,
+            query,
+            listed,
+            Nearness(spec.perceptual, uncovered, distance),
+        )
+
+
+def _percents(shares: npt.NDArray[np.float32]) -> list[int]:
+    percents: list[int] = np.round(shares * 100).astype(np.int64).tolist()
+    return percents
 
 
 def _check_agrees(found: Checkpoint, want: Checkpoint) -> None:

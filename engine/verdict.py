@@ -1,16 +1,16 @@
-"""What the engine says of an item: pure rules over matches and policies.
+"""What the engine says of an item: pure rules over the nearest matches and policies.
 
-Finding the matches is the snapshot's business.
+Finding the matches is the snapshot's business, what they are worth `evidence`'s.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
 from engine.entries import EntryId, ItemId
-from engine.hashes import SPECS, HashType, Item
-from engine.policy import BankId, BankRole, Rules
+from engine.hashes import SPECS, Hash, HashType, Item
+from engine.policy import BankId, Rules
 
 
 class Verdict(IntEnum):
@@ -22,29 +22,44 @@ class Verdict(IntEnum):
     UNSUPPORTED = 4
 
 
+class Strength(IntEnum):
+    """What a match is good for; numbers as in `firstseen.v1.Strength`."""
+
+    MATCH = 1
+    NEAR = 2
+
+
 class Nearness(NamedTuple):
     """How near a match is; the smaller is the nearer.
 
     Attributes:
         alike: False for an equal file, which is nearer than any look-alike.
+        uncovered_percent: how much of the item that is covered best is left: 0 for a
+            picture, and for a video all of whose frames are those of the other.
         distance_bits: Hamming distance of the hashes.
     """
 
     alike: bool
+    uncovered_percent: int
     distance_bits: int
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A listed hash within the limit of its enabled bank.
+    """A listed hash near one of the asked item's.
 
     Attributes:
         entry_id: the listed hash.
         item_id: the listed item it belongs to.
         bank_id: the bank that lists it.
         type: the hash type that matched.
-        distance_bits: Hamming distance, 0 for exact hashes.
+        distance_bits: Hamming distance, 0 for exact hashes; near the number of bits for a
+            negative.
         hash_index: which of the query's hashes matched.
+        strength: whether the listed item matches, or is only near.
+        query_percent: how much of the asked item the listed one covers.
+        listed_percent: how much of the listed item the asked one covers.
+        nearness: what it is sorted by, and compared with cleared matches by.
     """
 
     entry_id: EntryId
@@ -53,24 +68,18 @@ class Match:
     type: HashType
     distance_bits: int
     hash_index: int
-
-    @property
-    def nearness(self) -> Nearness:
-        """Sorts nearest first."""
-        return Nearness(SPECS[self.type].perceptual, self.distance_bits)
-
-
-def decide(item: Item, matches: Iterable[Match], rules: Rules) -> Verdict:
-    """Says what an item is, given every match of its judged hashes."""
-    nearest: dict[BankRole, Nearness] = {}
-    for match in matches:
-        role = rules.banks[match.bank_id].policy.role
-        nearest[role] = min(match.nearness, nearest.get(role, match.nearness))
-    return decide_nearest(item, nearest.get(BankRole.KNOWN), nearest.get(BankRole.CLEARED), rules)
+    strength: Strength
+    query_percent: int
+    listed_percent: int
+    nearness: Nearness
 
 
-def decide_nearest(
-    item: Item, known: Nearness | None, cleared: Nearness | None, rules: Rules
+def decide(
+    item: Item,
+    known: Nearness | None,
+    cleared: Nearness | None,
+    rules: Rules,
+    common: Collection[int] = (),
 ) -> Verdict:
     """Says what an item is, given the nearest match in a known and in a cleared bank.
 
@@ -78,25 +87,42 @@ def decide_nearest(
     nearest known match. So clearing a look-alike never hides the original, an equal
     file is only cleared by an equal file, and clearing the very hash that is
     listed wins over the listing.
+
+    Args:
+        item: what was asked.
+        known: the nearest match in a known bank.
+        cleared: the nearest match in a cleared bank.
+        rules: the banks' policies.
+        common: which of the item's hashes match so much that they say nothing.
     """
     judged = rules.judged[item.media_type]
     if not any(hash_.type in judged for hash_ in item.hashes):
         return Verdict.UNSUPPORTED
     if known is not None and (cleared is None or known < cleared):
         return Verdict.KNOWN
-    return Verdict.NOVEL if cleared is not None or _was_judged(item, rules) else Verdict.UNSURE
+    is_judged = cleared is not None or _was_judged(item, rules, common)
+    return Verdict.NOVEL if is_judged else Verdict.UNSURE
 
 
-def _was_judged(item: Item, rules: Rules) -> bool:
+def _was_judged(item: Item, rules: Rules, common: Collection[int]) -> bool:
     """Whether "no match" means anything.
 
-    It does when a perceptual hash is of sufficient quality, or when the item has only
-    exact hashes. An exact hash beside a blurred picture says nothing about the picture.
+    It does when a perceptual hash is of sufficient quality and not common, or when the item has
+    only exact hashes. An exact hash beside a blurred picture says nothing about the picture, and
+    a tile of it nothing about the whole.
     """
-    judged = rules.judged[item.media_type]
-    perceptual = [h for h in item.hashes if h.type in judged and SPECS[h.type].has_quality]
-    if not perceptual:
+    judged = rules.judged[item.media_type] - {HashType.PDQ_TILE}
+    has_perceptual = False
+    for index, hash_ in enumerate(item.hashes):
+        if hash_.type not in judged or not SPECS[hash_.type].perceptual:
+            continue
+        has_perceptual = True
+        if index not in common and _is_good(hash_, rules):
+            return True
+    return not has_perceptual
+
+
+def _is_good(hash_: Hash, rules: Rules) -> bool:
+    if not SPECS[hash_.type].has_quality:
         return True
-    return any(
-        h.quality is not None and h.quality >= rules.types[h.type].min_quality for h in perceptual
-    )
+    return hash_.quality is not None and hash_.quality >= rules.types[hash_.type].min_quality

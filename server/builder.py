@@ -156,7 +156,6 @@ def run_builder() -> ExitCode:
             logging.ERROR,
             error_type=type(error).__name__,
             location=location_of(error),
-            detail=str(error) if isinstance(error, EngineError) else "",
         )
         return ExitCode.FAULT
     return ExitCode.STOPPED
@@ -173,9 +172,13 @@ def _build(config: Config, clock: Clock) -> None:
                 finally:
                     builder.close()
         except WriterBusyError:
-            # Another server of this host builds in the same folder, and its segments serve as well.
+            # Another server of this host builds in the same folder; its segments serve as well.
             Report(is_serving=True).send()
-            time.sleep(RETRY_MS / 1000)
+        except EngineError as error:
+            # The workers say of the same store what is wrong with it; nobody shall wait for this.
+            log("builder_waits", logging.DEBUG, error_type=type(error).__name__)
+            Report(is_serving=True).send()
+        time.sleep(RETRY_MS / 1000)
 
 
 def _step_for_ever(builder: Builder) -> None:

@@ -190,9 +190,9 @@ class ReviewConfig:
 class LimitsConfig:
     """Section `[limits]`: what callers of either listener are held to."""
 
-    max_hashes_per_item: int = _key(_whole(1, 100_000), 1_024)
+    max_hashes_per_item: int = _key(_whole(1, 100_000), 4_096)
     max_items_in_flight: int = _key(_whole(1, 10_000), 256)
-    max_message_bytes: int = _key(_whole(1_024, 64 << 20), 262_144)
+    max_message_bytes: int = _key(_whole(1_024, 64 << 20), 524_288)
     max_calls_in_flight: int = _key(_whole(1, 100_000), 1_024)
     max_connection_idle_ms: int = _key(_whole(1_000, _DAY_MS), 300_000)
     max_connection_age_ms: int = _key(_whole(1_000, _DAY_MS), 3_600_000)

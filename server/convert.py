@@ -108,12 +108,12 @@ def verdict_number(value: Verdict) -> types_pb2.Verdict:
 
 
 def media_policies(rules: policy.Rules) -> Iterable[match_pb2.MediaPolicy]:
-    """What is judged for each media type that is judged at all."""
-    for media_type, judged in rules.judged.items():
-        if judged:
+    """What is worth sending of each media type that is judged at all."""
+    for media_type, searched in rules.searched.items():
+        if searched:
             yield match_pb2.MediaPolicy(
                 media_type=cast("types_pb2.MediaType", int(media_type)),
-                hashes=[_hash_policy(t, rules.types[t]) for t in sorted(judged)],
+                hashes=[_hash_policy(t, rules.types[t]) for t in sorted(searched)],
             )
 
 
@@ -137,6 +137,9 @@ def from_match(match: verdict.Match, bank: policy.Bank, labels: entries.Labels) 
         type=hash_type_number(match.type),
         distance_bits=match.distance_bits,
         hash_index=match.hash_index,
+        strength=cast("review_pb2.Strength", int(match.strength)),
+        query_percent=match.query_percent,
+        listed_percent=match.listed_percent,
         labels=review_pb2.Labels(
             category=labels.category,
             severity=labels.severity,

@@ -25,8 +25,8 @@ class Order:
             what was accepted, whatever the file holds by then.
         folder: what relative paths in it are relative to.
         addresses: where to listen, by listener; no port is 0.
-        is_early: whether to listen before the list is loaded. Only where nobody else serves: else
-            callers would be refused that another worker could answer.
+        is_early: whether to listen before the list is loaded. Only without another worker: else
+            callers would be refused whom that one could answer.
     """
 
     toml: str

@@ -107,7 +107,7 @@ class Supervisor:
         """Does everything that is due; returns whether nothing is left to do or to wait for."""
         for slot in self._slots:
             if (ended := slot.reap()) is not None and self._exit_code is None:
-                self._on_death(slot, *ended)
+                self._on_end(slot, *ended)
         self._retiring = [child for child in self._retiring if child.exit_code() is None]
         for child in self._children():
             if child.kill_at_ms is not None and child.kill_at_ms <= self._clock.monotonic_ms():
@@ -141,14 +141,17 @@ class Supervisor:
         return slot.child is None and (self._is_prepared or not slot.role.is_needed)
 
     def _start(self, role: Role, source: Source) -> Child:
-        # Nobody is refused by a worker without a list while another one could answer.
-        is_early = not any(child.is_serving for child in self._children())
+        # One worker says at once that there is no list yet; the others join when they have it, so
+        # that nobody is refused by one while another could answer.
+        is_early = not any(child.role.is_needed for child in self._children())
         order = Order(source.toml, source.path.parent, self._ports.addresses, is_early)
         return Child(role, self._command, order, self._selector)
 
-    def _on_death(self, slot: Slot, child: Child, code: int) -> None:
+    def _on_end(self, slot: Slot, child: Child, code: int) -> None:
         is_first = not self._has_begun and not child.has_served
-        if is_first and slot.role.is_needed and code > 0:
+        if child.kill_at_ms is not None:
+            slot.fill_at_ms = self._clock.monotonic_ms()  # told to end, for another to come
+        elif is_first and slot.role.is_needed and code > 0:
             tell_failure(child)
             self._stop(code if code in set(ExitCode) else ExitCode.FAULT)
         else:
@@ -214,14 +217,18 @@ class Supervisor:
             return
         slot = self._to_replace[0]
         successor = slot.successor
-        if successor is None:
+        if not slot.role.is_needed:  # what nobody waits for is ended first, and never runs twice
+            if slot.child is not None:
+                self._terminate(slot.child)
+            self._end_replacing(slot)
+        elif successor is None:
             slot.begin_successor(partial(self._start, slot.role, self._candidate or self._source))
         elif (code := successor.exit_code()) is not None:
             self._on_successor_death(slot, successor, code)
-        elif successor.is_serving or not slot.role.is_needed:
+        elif successor.is_serving:
+            self._retire(slot.take_over())
             if self._candidate is not None:
-                self._source, self._candidate = self._candidate, None
-                set_level(self._source.config.log.level)
+                self._accept(self._candidate)
             self._end_replacing(slot)
 
     def _on_successor_death(self, slot: Slot, successor: Child, code: int) -> None:
@@ -236,18 +243,22 @@ class Supervisor:
         fields["detail"] = successor.failure
         log("config_refused", logging.ERROR, **fields)
 
-    def _end_replacing(self, slot: Slot) -> None:
-        self._retire(slot.take_over())
-        self._to_replace.remove(slot)
-        if self._to_replace:
-            return
+    def _accept(self, candidate: Source) -> None:
+        """Goes by another configuration from now on, with as many workers as it says."""
+        self._source, self._candidate = candidate, None
+        set_level(candidate.config.log.level)
         roles = self._roles()
         for surplus in [slot for slot in self._slots if slot.role not in roles]:
             self._retire(surplus.child)
             self._slots.remove(surplus)
+            self._to_replace.remove(surplus)
         present = {slot.role for slot in self._slots}
         self._slots += [Slot(role, self._clock) for role in roles if role not in present]
-        log("config_reloaded")
+
+    def _end_replacing(self, slot: Slot) -> None:
+        self._to_replace.remove(slot)
+        if not self._to_replace:
+            log("config_reloaded")
 
 
 def has_quick_start(config: Config) -> bool:

@@ -21,7 +21,7 @@ MAX_FUNCTION_LINES = 70
 OWNERS = {
     "faiss": "engine/faiss_index.py",
     "lmdb": "engine/lmdb_env.py",
-    "numba": "engine/mih_kernels.py",
+    "numba": "engine/compiled.py",
 }
 
 PRODUCT = ("bench", "client", "engine", "indexer", "server")

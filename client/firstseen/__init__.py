@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         Verdict,
     )
     from firstseen.options import Options, Plaintext, Tls
-    from firstseen.review import Explanation, Match, ReviewClient
+    from firstseen.review import Explanation, Match, Priority, ReviewClient, Strength
 
 _HOMES: Final = {
     "firstseen.asking": ("FileAnswer",),
@@ -65,7 +65,7 @@ _HOMES: Final = {
         "Verdict",
     ),
     "firstseen.options": ("Options", "Plaintext", "Tls"),
-    "firstseen.review": ("Explanation", "Match", "ReviewClient"),
+    "firstseen.review": ("Explanation", "Match", "Priority", "ReviewClient", "Strength"),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -88,6 +88,8 @@ __all__ = [  # noqa: RUF022  as the dictionary has them
     "Item",
     "LimitExceededError",
     "Match",
+    "Priority",
+    "Strength",
     "MediaError",
     "MediaType",
     "Options",

@@ -14,8 +14,8 @@ _RANDOM: Final = random.Random()  # noqa: S311  spreads load, guards nothing
 class Attempts:
     """The attempts of one call, all within its deadline.
 
-    Only UNAVAILABLE is tried again: the server did not look at the call, or had no
-    fresh list. Checks change nothing, so asking twice is harmless.
+    Only `UnavailableError` is tried again: the server did not look at the call, went down with
+    it, or had no fresh list. Checks change nothing, so asking twice is harmless.
     """
 
     def __init__(

@@ -1,6 +1,8 @@
-"""Asks the unit's own service why an item gets its verdict."""
+"""Asks the unit's own service why an item gets its verdict, and what to look at first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Self
 
 from firstseen import wire
@@ -12,9 +14,16 @@ from firstseen.options import Options, Plaintext, Tls
 from firstseen.v1 import review_pb2, review_pb2_grpc
 
 
+class Strength(IntEnum):
+    """What a match is good for."""
+
+    MATCH = 1
+    NEAR = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A listed hash within the limit of its bank.
+    """A listed hash near one of the asked item's.
 
     Attributes:
         entry_id: the listed hash.
@@ -24,6 +33,9 @@ class Match:
         type: the hash type that matched.
         distance_bits: Hamming distance, 0 for exact hashes.
         hash_index: which of the asked item's hashes matched.
+        strength: whether it makes a match, or is only worth a look.
+        query_percent: how much of the asked item the listed one covers.
+        listed_percent: how much of the listed item the asked one covers.
         category: what the unit wrote of the listed item, as the next three.
         severity: 0 (not said) to 9.
         source: where the listing comes from.
@@ -37,6 +49,9 @@ class Match:
     type: HashType
     distance_bits: int
     hash_index: int
+    strength: Strength
+    query_percent: int
+    listed_percent: int
     category: str
     severity: int
     source: str
@@ -58,6 +73,23 @@ class Explanation:
     checkpoint: Checkpoint
     matches: tuple[Match, ...]
     match_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Priority:
+    """A referral in the order in which they want looking at.
+
+    Attributes:
+        index: which of the items given it is.
+        verdict: what `Client.check` would say.
+        is_near: something listed is near it that makes no match.
+        severity: the greatest of what is matched or near.
+    """
+
+    index: int
+    verdict: Verdict
+    is_near: bool
+    severity: int
 
 
 class ReviewClient:
@@ -111,12 +143,35 @@ class ReviewClient:
             response.match_count,
         )
 
+    def prioritise(self, items: Sequence[Item]) -> tuple[Priority, ...]:
+        """Asks which items want looking at first: what was never seen comes first.
+
+        Args:
+            items: at most 100; every hash of each is sent.
+
+        Raises:
+            CallError: there is no answer.
+        """
+        request = review_pb2.PrioritiseRequest(
+            referrals=[
+                review_pb2.Referral(tag=index, item=wire.to_item(item))
+                for index, item in enumerate(items)
+            ]
+        )
+        response = attempt(
+            lambda s: self._stub.Prioritise(request, timeout=s), Attempts(self._options)
+        )
+        return tuple(
+            Priority(found.tag, wire.from_verdict(found.verdict), found.is_near, found.severity)
+            for found in response.priorities
+        )
+
 
 def _match(match: review_pb2.Match) -> Match:
     try:
-        hash_type = HashType(match.type)
+        hash_type, strength = HashType(match.type), Strength(match.strength)
     except ValueError:
-        raise ServerError("the server's hash type is unknown to this client") from None
+        raise ServerError("a match of the server's is unknown to this client") from None
     labels = match.labels
     return Match(
         match.entry_id,
@@ -126,6 +181,9 @@ def _match(match: review_pb2.Match) -> Match:
         hash_type,
         match.distance_bits,
         match.hash_index,
+        strength,
+        match.query_percent,
+        match.listed_percent,
         labels.category,
         labels.severity,
         labels.source,

@@ -22,6 +22,8 @@ from firstseen.errors import (
 from firstseen.items import Answer, Checkpoint, HashType, Item, MediaType, Policy, Verdict
 from firstseen.v1 import match_pb2, types_pb2
 
+# In what grpcio says of the calls of a channel that its own program closes.
+_CLOSED_HERE: Final = "Channel closed!"
 _DETAILS_KEY: Final = "grpc-status-details-bin"
 _HASH_TYPES: Final = frozenset(int(hash_type) for hash_type in HashType)
 _MEDIA_TYPES: Final = frozenset(int(media_type) for media_type in MediaType)
@@ -127,6 +129,9 @@ def _error(code: grpc.StatusCode | None, text: str, status: status_pb2.Status) -
             error = LimitExceededError(text or "the item is too large", _field(status))
         case grpc.StatusCode.UNAVAILABLE:
             error = UnavailableError(status.message or _unreached(text), _retry_after_ms(status))
+        case grpc.StatusCode.CANCELLED if _CLOSED_HERE not in text:
+            # gRPC's core ends calls so that reach a server in the moment in which it goes down.
+            error = UnavailableError("the server is going down")
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             error = DeadlineError("no answer in time")
         case grpc.StatusCode.PERMISSION_DENIED | grpc.StatusCode.UNAUTHENTICATED:

@@ -185,6 +185,30 @@ def test_unavailable_is_tried_again(asker: Asker, script: Script) -> None:
     assert all(left_s < QUICK.deadline_ms / 1000 + 1 for left_s in script.remaining_s)
 
 
+def test_call_cancelled_by_a_server_that_goes_down_is_tried_again(
+    asker: Asker, script: Script
+) -> None:
+    script.check_steps = [Refusal(grpc.StatusCode.CANCELLED, "CANCELLED")]
+    assert asker.check()[0].verdict is Verdict.KNOWN
+    assert len(script.checked) == 2
+
+
+def test_client_is_closed_in_a_call_the_call_ends_and_is_not_tried_again(
+    script: Script, address: str
+) -> None:
+    client = Client(address, Plaintext(), Options(deadline_ms=20_000))
+    client.policy()
+
+    def close_and_wait(_: Any, context: Any) -> match_pb2.CheckResponse:
+        client.close()
+        return _wait_for_the_end(context)
+
+    script.check_steps = [close_and_wait]
+    with pytest.raises(ServerError, match="Channel closed"):
+        client.check(ITEM)
+    assert len(script.checked) == 1
+
+
 def test_unavailable_policy_is_tried_again(asker: Asker, script: Script) -> None:
     script.policy_steps = [unavailable(), unavailable()]
     assert asker.check()[0].verdict is Verdict.KNOWN

@@ -16,7 +16,8 @@ import pytest
 from engine.errors import CorruptError, InvalidInputError
 from engine.exact_index import ExactIndex
 from engine.index import Hits, Index
-from tests.engine.values import SEED, distance_bits, flipped, rows, value
+from tests.engine.naive import distance_bits
+from tests.engine.values import SEED, flipped, rows, value
 
 Pairs = list[tuple[int, int, int]]
 

@@ -14,6 +14,7 @@ from engine.hashes import (
     MAX_FRAME_OFFSET_MS,
     MAX_PAGE_INDEX,
     SPECS,
+    SUPPORTING_TYPES,
     Hash,
     HashType,
     HashValue,
@@ -196,6 +197,14 @@ def test_sizes_and_defaults_are_those_of_the_field() -> None:
         assert SPECS[hash_type].max_distance_bits == 0
 
 
-@pytest.mark.parametrize("media_type", [MediaType.VIDEO, MediaType.DOCUMENT])
-def test_video_and_document_are_judged_by_the_whole_file(media_type: MediaType) -> None:
-    assert not any(SPECS[hash_type].perceptual for hash_type in JUDGED_TYPES[media_type])
+def test_what_supports_is_not_what_decides() -> None:
+    assert set(SUPPORTING_TYPES) == set(MediaType)
+    for media_type, supporting in SUPPORTING_TYPES.items():
+        assert not supporting & JUDGED_TYPES[media_type]
+    for hash_type in HashType:
+        assert any(hash_type in JUDGED_TYPES[m] | SUPPORTING_TYPES[m] for m in MediaType)
+
+
+def test_hash_that_is_near_is_further_than_one_that_matches() -> None:
+    for spec in SPECS.values():
+        assert spec.near_distance_bits == 0 or spec.near_distance_bits > spec.default_distance_bits

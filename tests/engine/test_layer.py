@@ -16,7 +16,8 @@ from engine.faiss_index import FaissFlatIndex
 from engine.hashes import HashType, MediaType
 from engine.index import Index
 from engine.layer import Found, Layer, Part
-from tests.engine.values import SEED, distance_bits, flipped, id_ranges, rows, triples, value
+from tests.engine.naive import distance_bits
+from tests.engine.values import SEED, flipped, id_ranges, rows, triples, value
 
 SMALL: Final = 16
 
@@ -154,9 +155,11 @@ def test_positions_of_an_item_are_counted_once() -> None:
     head = EntryHead(10, 1, MediaType.VIDEO)
     for entry_id, position in enumerate([0, 0, 1_000, 2_000, 2_000], 10):
         builder.add(entry_id, head, value(entry_id), position)
-    builder.add(15, EntryHead(15, 1, MediaType.IMAGE), value(15), NO_POSITION)
+    text = EntryHead(15, 1, MediaType.DOCUMENT)
+    for entry_id in (15, 16):
+        builder.add(entry_id, text, value(entry_id), NO_POSITION)
     layer = Layer.of(builder.build(), exact)
-    assert [layer.position_count(item_id) for item_id in (9, 10, 15, 16)] == [0, 3, 1, 0]
+    assert [layer.extent(item_id) for item_id in (9, 10, 15, 16)] == [0, 3, 2, 0]
 
 
 def test_part_of_a_layer_is_not_written_to() -> None:

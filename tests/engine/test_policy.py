@@ -3,7 +3,7 @@
 import pytest
 
 from engine.errors import InvalidInputError
-from engine.hashes import JUDGED_TYPES, SPECS, HashType, MediaType
+from engine.hashes import JUDGED_TYPES, SPECS, SUPPORTING_TYPES, HashType, MediaType
 from engine.policy import (
     MAX_BANK_ID,
     MAX_NOTE_BYTES,
@@ -161,11 +161,17 @@ def test_type_that_only_a_cleared_bank_has_is_not_listed() -> None:
     assert rules.types[HashType.PDQ].listed
     assert not rules.types[HashType.SHA256].listed
     assert rules.judged[MediaType.IMAGE] == {HashType.PDQ}
-    assert rules.judged[MediaType.VIDEO] == frozenset()
+    # An equal file may have been cleared, though no known bank lists files.
+    assert rules.searched[MediaType.IMAGE] == JUDGED_TYPES[MediaType.IMAGE]
+    assert rules.judged[MediaType.DOCUMENT] == rules.searched[MediaType.DOCUMENT] == frozenset()
+    assert HashType.SIMHASH in rules.reviewed[MediaType.DOCUMENT]
 
 
 def test_known_banks_of_every_type_judge_all_that_a_medium_can_be_judged_by() -> None:
-    assert Rules.of([bank()]).judged == JUDGED_TYPES
+    rules = Rules.of([bank()])
+    assert rules.judged == rules.searched == JUDGED_TYPES
+    for media, reviewed in rules.reviewed.items():
+        assert reviewed == JUDGED_TYPES[media] | SUPPORTING_TYPES[media]
 
 
 def test_type_is_listed_by_policy_even_when_its_bank_is_empty() -> None:
@@ -179,6 +185,8 @@ def test_rules_cannot_be_changed() -> None:
         rules.banks,
         rules.types,
         rules.judged,
+        rules.searched,
+        rules.reviewed,
         rules.types[HashType.PDQ].limits_by_bank,
     ):
         with pytest.raises(TypeError):

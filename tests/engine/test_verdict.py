@@ -2,16 +2,28 @@
 
 import pytest
 
-from engine.hashes import HashType, Item, MediaType
+from engine.hashes import Item, MediaType
 from engine.policy import BankRole, Rules
-from engine.verdict import Match, Nearness, Verdict, decide, decide_nearest
-from tests.engine.values import bank, md5, pdq, pdq_limits, picture, sha256, value
+from engine.verdict import Nearness, Verdict, decide
+from tests.engine.values import (
+    bank,
+    chunk,
+    document,
+    md5,
+    page,
+    pdq,
+    pdq_limits,
+    picture,
+    sha256,
+    tile,
+    value,
+)
 
-EXACT = Nearness(alike=False, distance_bits=0)
+EXACT = Nearness(alike=False, uncovered_percent=0, distance_bits=0)
 
 
-def alike(distance_bits: int) -> Nearness:
-    return Nearness(alike=True, distance_bits=distance_bits)
+def alike(distance_bits: int, uncovered_percent: int = 0) -> Nearness:
+    return Nearness(True, uncovered_percent, distance_bits)
 
 
 CLEAR = picture(pdq(value(1), 80))
@@ -32,12 +44,15 @@ RULES = Rules.of([bank(1), bank(2, BankRole.CLEARED)])
         (EXACT, alike(0), Verdict.KNOWN),
         (alike(0), EXACT, Verdict.NOVEL),
         (EXACT, EXACT, Verdict.NOVEL),
+        (alike(20, 0), alike(0, 70), Verdict.KNOWN),
+        (alike(20, 70), alike(20, 70), Verdict.NOVEL),
+        (alike(0, 70), alike(20, 0), Verdict.NOVEL),
     ],
 )
 def test_cleared_match_counts_when_it_is_at_least_as_near(
     known: Nearness | None, cleared: Nearness | None, verdict: Verdict
 ) -> None:
-    assert decide_nearest(CLEAR, known, cleared, RULES) is verdict
+    assert decide(CLEAR, known, cleared, RULES) is verdict
 
 
 @pytest.mark.parametrize(
@@ -51,22 +66,26 @@ def test_cleared_match_counts_when_it_is_at_least_as_near(
         (picture(pdq(value(1), 49), sha256(value(2))), Verdict.UNSURE),
         (picture(sha256(value(2))), Verdict.NOVEL),
         (Item(MediaType.VIDEO, (sha256(value(2)),)), Verdict.NOVEL),
-        (Item(MediaType.VIDEO, (pdq(value(1)),)), Verdict.UNSUPPORTED),
+        (Item(MediaType.VIDEO, (pdq(value(1)),)), Verdict.NOVEL),
+        (Item(MediaType.VIDEO, (pdq(value(1), 20), sha256(value(2)))), Verdict.UNSURE),
+        (document(chunk(value(1))), Verdict.NOVEL),
+        (document(page(value(1), 0)), Verdict.NOVEL),
+        (document(pdq(value(1))), Verdict.UNSUPPORTED),
         (Item(MediaType.DOCUMENT, (pdq(value(1)), md5(value(1, 16)))), Verdict.NOVEL),
     ],
 )
 def test_item_without_a_match_is_novel_only_when_it_could_be_judged(
     item: Item, verdict: Verdict
 ) -> None:
-    assert decide(item, [], RULES) is verdict
+    assert decide(item, None, None, RULES) is verdict
 
 
 def test_blurred_item_that_matches_is_known() -> None:
-    assert decide_nearest(BLURRED, alike(31), None, RULES) is Verdict.KNOWN
+    assert decide(BLURRED, alike(31), None, RULES) is Verdict.KNOWN
 
 
 def test_blurred_item_that_was_cleared_is_novel() -> None:
-    assert decide_nearest(BLURRED, alike(31), alike(0), RULES) is Verdict.NOVEL
+    assert decide(BLURRED, alike(31), alike(0), RULES) is Verdict.NOVEL
 
 
 @pytest.mark.parametrize(
@@ -79,22 +98,23 @@ def test_blurred_item_that_was_cleared_is_novel() -> None:
     ],
 )
 def test_type_that_no_enabled_known_bank_lists_is_unsupported(rules: Rules) -> None:
-    assert decide(picture(sha256(value(1))), [], rules) is Verdict.UNSUPPORTED
+    assert decide(picture(sha256(value(1))), None, None, rules) is Verdict.UNSUPPORTED
 
 
 def test_strictest_quality_of_the_known_banks_decides() -> None:
     strict, lax = bank(1, types=pdq_limits(31, 80)), bank(2, types=pdq_limits(31, 20))
     item = picture(pdq(value(1), 60))
-    assert decide(item, [], Rules.of([strict, lax])) is Verdict.UNSURE
-    assert decide(item, [], Rules.of([lax])) is Verdict.NOVEL
+    assert decide(item, None, None, Rules.of([strict, lax])) is Verdict.UNSURE
+    assert decide(item, None, None, Rules.of([lax])) is Verdict.NOVEL
 
 
-def match_at(bank_id: int, distance_bits: int) -> Match:
-    ids: tuple[int, int, int] = (bank_id * 10, bank_id * 10, bank_id)
-    return Match(*ids, HashType.PDQ, distance_bits, 0)  # type: ignore[arg-type]
+def test_common_hash_judges_nothing() -> None:
+    assert decide(CLEAR, None, None, RULES, {0}) is Verdict.UNSURE
+    both = picture(pdq(value(1), 80), pdq(value(2), 80))
+    assert decide(both, None, None, RULES, {0}) is Verdict.NOVEL
+    assert decide(CLEAR, alike(3), None, RULES, {0}) is Verdict.KNOWN
 
 
-def test_nearest_match_of_each_role_decides() -> None:
-    matches = [match_at(1, 30), match_at(2, 20), match_at(1, 10), match_at(2, 12)]
-    assert decide(CLEAR, matches, RULES) is Verdict.KNOWN
-    assert decide(CLEAR, [*matches, match_at(2, 10)], RULES) is Verdict.NOVEL
+def test_tile_alone_judges_nothing() -> None:
+    item = picture(pdq(value(1), 10), tile(value(2)))
+    assert decide(item, None, None, RULES) is Verdict.UNSURE

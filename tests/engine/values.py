@@ -24,10 +24,11 @@ from engine.entries import (
     item_digests,
     merge_ranges,
 )
-from engine.hashes import JUDGED_TYPES, SPECS, Hash, HashType, HashValue, Item, MediaType
+from engine.hashes import Hash, HashType, HashValue, Item, MediaType
 from engine.policy import Bank, BankId, BankPolicy, BankRole, TypePolicy
 from engine.store import Contents, Delta
-from engine.verdict import Match
+from engine.verdict import Match, Verdict
+from tests.engine.naive import Naive
 
 SEED: Final = 20_26
 
@@ -66,11 +67,6 @@ def flipped(content: bytes, distance_bits: int, number: int = 0) -> HashValue:
     return HashValue((int.from_bytes(content) ^ mask).to_bytes(len(content)))
 
 
-def distance_bits(one: bytes, other: bytes) -> int:
-    """Hamming distance, the slow and plain way."""
-    return (int.from_bytes(one) ^ int.from_bytes(other)).bit_count()
-
-
 def rows(values: Iterable[bytes], size_bytes: int = 32) -> npt.NDArray[np.uint8]:
     """Values as an index takes them, writable."""
     joined = bytearray(b"".join(values))
@@ -90,6 +86,36 @@ def sha256(content: bytes) -> Hash:
 def md5(content: bytes) -> Hash:
     """An MD5."""
     return Hash(HashType.MD5, HashValue(content))
+
+
+def frame(content: bytes, offset_ms: int, quality: int | None = 100) -> Hash:
+    """PDQ of a video's frame."""
+    return Hash(HashType.PDQ, HashValue(content), quality, offset_ms)
+
+
+def tile(content: bytes, offset_ms: int | None = None) -> Hash:
+    """A tile of a picture, or of a frame."""
+    return Hash(HashType.PDQ_TILE, HashValue(content), 100, offset_ms)
+
+
+def chunk(content: bytes) -> Hash:
+    """A chunk of a text."""
+    return Hash(HashType.MINHASH, HashValue(content))
+
+
+def page(content: bytes, index: int) -> Hash:
+    """A page without text."""
+    return Hash(HashType.PAGE_PDQ, HashValue(content), 100, page_index=index)
+
+
+def video(*hashes: Hash) -> Item:
+    """A video with these hashes."""
+    return Item(MediaType.VIDEO, hashes)
+
+
+def document(*hashes: Hash) -> Item:
+    """A document with these hashes."""
+    return Item(MediaType.DOCUMENT, hashes)
 
 
 def picture(*hashes: Hash) -> Item:
@@ -195,42 +221,8 @@ class ListModel:
 
     def matches(self, item: Item) -> list[Match]:
         """What a snapshot has to find, by comparing everything with everything."""
-        banks = {b.bank_id: b for b in self.banks if b.policy.enabled}
-        known = [b for b in banks.values() if b.policy.role is BankRole.KNOWN]
-        judged = {
-            t for t in JUDGED_TYPES[item.media_type] if any(t in b.policy.types for b in known)
-        }
-        found = []
-        for index, hash_ in enumerate(item.hashes):
-            earlier = [h for h in item.hashes[:index] if h.type == hash_.type]
-            if hash_.type not in judged or any(h.value == hash_.value for h in earlier):
-                continue
-            for listed in self.listed.values():
-                limits = banks.get(listed.bank_id)
-                if limits is None or hash_.type not in limits.policy.types:
-                    continue
-                limit = limits.policy.types[hash_.type].max_distance_bits
-                for entry_id, entry in enumerate(listed.item.hashes, listed.item_id):
-                    if entry.type != hash_.type:
-                        continue
-                    distance = distance_bits(entry.value, hash_.value)
-                    if distance <= limit:
-                        found.append(
-                            Match(
-                                EntryId(entry_id),
-                                listed.item_id,
-                                listed.bank_id,
-                                hash_.type,
-                                distance,
-                                index,
-                            )
-                        )
-        return sorted(
-            found,
-            key=lambda m: (
-                SPECS[m.type].perceptual,
-                m.distance_bits,
-                m.entry_id,
-                m.hash_index,
-            ),
-        )
+        return Naive(self.banks, self.listed.values()).matches(item)
+
+    def judge(self, item: Item) -> Verdict:
+        """What a snapshot has to say."""
+        return Naive(self.banks, self.listed.values()).judge(item)

@@ -10,8 +10,10 @@ FAULT is `calls` (a video crashes with its hashes in the exception's text, a doc
 import runpy
 import sys
 import threading
+from collections.abc import Collection
 from pathlib import Path
 
+from engine.entries import ItemId
 from engine.follower import Follower
 from engine.hashes import Item, MediaType
 from engine.snapshot import Snapshot
@@ -28,7 +30,7 @@ def hex_of(item: Item) -> str:
     return " ".join(bytes(hash_.value).hex() for hash_ in item.hashes)
 
 
-def judge_with_faults(self: Snapshot, item: Item) -> Verdict:
+def judge_with_faults(self: Snapshot, item: Item, without: Collection[ItemId] = ()) -> Verdict:
     """Crashes or takes long, by the media type."""
     if item.media_type is MediaType.VIDEO:
         raise ValueError(hex_of(item), [bytes(hash_.value) for hash_ in item.hashes])
@@ -37,7 +39,7 @@ def judge_with_faults(self: Snapshot, item: Item) -> Verdict:
     return _judge(self, item)
 
 
-def judge_with_a_leak(self: Snapshot, item: Item) -> Verdict:
+def judge_with_a_leak(self: Snapshot, item: Item, without: Collection[ItemId] = ()) -> Verdict:
     """Writes what it is asked."""
     sys.stderr.write(hex_of(item) + "\n")
     return _judge(self, item)

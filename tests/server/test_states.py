@@ -20,7 +20,7 @@ from server.review import AllowedNames
 from tests.server.worlds import check, make_store, message, new_item, trailer
 
 TIMEOUT_S = 10.0
-PATIENCE_S = 20.0
+PATIENCE_S = 40.0
 
 
 def within_patience(holds: Callable[[], bool]) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from engine.clock import SystemClock
-from server.telemetry import CallCounts, log, log_crash, start_logging
+from server.telemetry import CallCounts, LineFormatter, log, log_crash, start_logging
 
 
 @pytest.fixture
@@ -49,6 +49,13 @@ def test_event_has_its_fields(written: io.StringIO) -> None:
     assert lines(written) == [
         {"level": "info", "event": "serving", "sequence": 3, "entry_count": 5}
     ]
+
+
+def test_line_of_a_worker_has_its_number_whoever_wrote_it() -> None:
+    formatter = LineFormatter(SystemClock(), worker=0)
+    for name in ("firstseen.server", "another"):
+        record = logging.LogRecord(name, logging.INFO, "", 0, "event", None, None)
+        assert json.loads(formatter.format(record))["worker"] == 0
 
 
 def test_field_is_not_allowed_is_left_out(written: io.StringIO) -> None:

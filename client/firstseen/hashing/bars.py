@@ -12,9 +12,9 @@ from firstseen.hashing.pdq import Pixels
 # Levels of 255. Encoders move a flat bar by 2 or 3; its edges ring by more.
 _SAME_LEVELS: Final = 14
 # Of a row of a bar: nearly all of it has the bar's colour. With a caption in it, which stands
-# still while the picture moves, most of it.
+# still while the picture moves, a quarter is enough: large words fill a line.
 _FLAT_SHARE: Final = 0.97
-_CAPTION_SHARE: Final = 0.55
+_CAPTION_SHARE: Final = 0.25
 _STILL_SHARE: Final = 0.97
 # The picture moves when this share of it does.
 _MOVING_SHARE: Final = 0.25

@@ -104,7 +104,7 @@ def hash_file(
         if media_type is None:
             media_type = media_type_of(head)
             if media_type is MediaType.IMAGE and _may_move(head):
-                # Imported here and below: only what a file needs is loaded.
+                # Imported here, as below: only what a file needs is loaded.
                 from firstseen.hashing.animation import is_animation  # noqa: PLC0415
 
                 stream.seek(0)

@@ -31,7 +31,7 @@ class MatchServiceStub:
 
     Limits (each is answered with a google.rpc.Status that names the field and never
     the value): a deadline is required (INVALID_ARGUMENT without one); a message is at
-    most 262,144 bytes (RESOURCE_EXHAUSTED); an item holds at most 1,024 hashes
+    most 524,288 bytes (RESOURCE_EXHAUSTED); an item holds at most 4,096 hashes
     (RESOURCE_EXHAUSTED); UNAVAILABLE means that the list is not loaded or stale, ask
     again later. The numbers are a server's defaults; GetPolicy says those in force.
     """
@@ -65,7 +65,7 @@ class MatchServiceServicer:
 
     Limits (each is answered with a google.rpc.Status that names the field and never
     the value): a deadline is required (INVALID_ARGUMENT without one); a message is at
-    most 262,144 bytes (RESOURCE_EXHAUSTED); an item holds at most 1,024 hashes
+    most 524,288 bytes (RESOURCE_EXHAUSTED); an item holds at most 4,096 hashes
     (RESOURCE_EXHAUSTED); UNAVAILABLE means that the list is not loaded or stale, ask
     again later. The numbers are a server's defaults; GetPolicy says those in force.
     """
@@ -126,7 +126,7 @@ class MatchService:
 
     Limits (each is answered with a google.rpc.Status that names the field and never
     the value): a deadline is required (INVALID_ARGUMENT without one); a message is at
-    most 262,144 bytes (RESOURCE_EXHAUSTED); an item holds at most 1,024 hashes
+    most 524,288 bytes (RESOURCE_EXHAUSTED); an item holds at most 4,096 hashes
     (RESOURCE_EXHAUSTED); UNAVAILABLE means that the list is not loaded or stale, ask
     again later. The numbers are a server's defaults; GetPolicy says those in force.
     """

@@ -25,23 +25,33 @@ _sym_db = _symbol_database.Default()
 from firstseen.v1 import types_pb2 as firstseen_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66irstseen/v1/review.proto\x12\x0c\x66irstseen.v1\x1a\x18\x66irstseen/v1/types.proto\"G\n\x0e\x45xplainRequest\x12 \n\x04item\x18\x01 \x01(\x0b\x32\x12.firstseen.v1.Item\x12\x13\n\x0bmax_matches\x18\x02 \x01(\r\"\xa2\x01\n\x0f\x45xplainResponse\x12&\n\x07verdict\x18\x01 \x01(\x0e\x32\x15.firstseen.v1.Verdict\x12,\n\ncheckpoint\x18\x02 \x01(\x0b\x32\x18.firstseen.v1.Checkpoint\x12$\n\x07matches\x18\x03 \x03(\x0b\x32\x13.firstseen.v1.Match\x12\x13\n\x0bmatch_count\x18\x04 \x01(\x04\"\xd5\x01\n\x05Match\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\x04\x12\x0f\n\x07item_id\x18\x02 \x01(\x04\x12\x0c\n\x04\x62\x61nk\x18\x03 \x01(\t\x12$\n\x04role\x18\x04 \x01(\x0e\x32\x16.firstseen.v1.BankRole\x12$\n\x04type\x18\x05 \x01(\x0e\x32\x16.firstseen.v1.HashType\x12\x15\n\rdistance_bits\x18\x06 \x01(\r\x12\x12\n\nhash_index\x18\x07 \x01(\r\x12$\n\x06labels\x18\x08 \x01(\x0b\x32\x14.firstseen.v1.Labels\"O\n\x06Labels\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x10\n\x08severity\x18\x02 \x01(\r\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x11\n\treference\x18\x04 \x01(\t*Q\n\x08\x42\x61nkRole\x12\x19\n\x15\x42\x41NK_ROLE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x42\x41NK_ROLE_KNOWN\x10\x01\x12\x15\n\x11\x42\x41NK_ROLE_CLEARED\x10\x02\x32W\n\rReviewService\x12\x46\n\x07\x45xplain\x12\x1c.firstseen.v1.ExplainRequest\x1a\x1d.firstseen.v1.ExplainResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66irstseen/v1/review.proto\x12\x0c\x66irstseen.v1\x1a\x18\x66irstseen/v1/types.proto\">\n\x11PrioritiseRequest\x12)\n\treferrals\x18\x01 \x03(\x0b\x32\x16.firstseen.v1.Referral\"9\n\x08Referral\x12\x0b\n\x03tag\x18\x01 \x01(\x06\x12 \n\x04item\x18\x02 \x01(\x0b\x32\x12.firstseen.v1.Item\"n\n\x12PrioritiseResponse\x12*\n\npriorities\x18\x01 \x03(\x0b\x32\x16.firstseen.v1.Priority\x12,\n\ncheckpoint\x18\x02 \x01(\x0b\x32\x18.firstseen.v1.Checkpoint\"b\n\x08Priority\x12\x0b\n\x03tag\x18\x01 \x01(\x06\x12&\n\x07verdict\x18\x02 \x01(\x0e\x32\x15.firstseen.v1.Verdict\x12\x0f\n\x07is_near\x18\x03 \x01(\x08\x12\x10\n\x08severity\x18\x04 \x01(\r\"G\n\x0e\x45xplainRequest\x12 \n\x04item\x18\x01 \x01(\x0b\x32\x12.firstseen.v1.Item\x12\x13\n\x0bmax_matches\x18\x02 \x01(\r\"\xa2\x01\n\x0f\x45xplainResponse\x12&\n\x07verdict\x18\x01 \x01(\x0e\x32\x15.firstseen.v1.Verdict\x12,\n\ncheckpoint\x18\x02 \x01(\x0b\x32\x18.firstseen.v1.Checkpoint\x12$\n\x07matches\x18\x03 \x03(\x0b\x32\x13.firstseen.v1.Match\x12\x13\n\x0bmatch_count\x18\x04 \x01(\x04\"\xae\x02\n\x05Match\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\x04\x12\x0f\n\x07item_id\x18\x02 \x01(\x04\x12\x0c\n\x04\x62\x61nk\x18\x03 \x01(\t\x12$\n\x04role\x18\x04 \x01(\x0e\x32\x16.firstseen.v1.BankRole\x12$\n\x04type\x18\x05 \x01(\x0e\x32\x16.firstseen.v1.HashType\x12\x15\n\rdistance_bits\x18\x06 \x01(\r\x12\x12\n\nhash_index\x18\x07 \x01(\r\x12$\n\x06labels\x18\x08 \x01(\x0b\x32\x14.firstseen.v1.Labels\x12(\n\x08strength\x18\t \x01(\x0e\x32\x16.firstseen.v1.Strength\x12\x15\n\rquery_percent\x18\n \x01(\r\x12\x16\n\x0elisted_percent\x18\x0b \x01(\r\"O\n\x06Labels\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x10\n\x08severity\x18\x02 \x01(\r\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x11\n\treference\x18\x04 \x01(\t*K\n\x08Strength\x12\x18\n\x14STRENGTH_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTRENGTH_MATCH\x10\x01\x12\x11\n\rSTRENGTH_NEAR\x10\x02*Q\n\x08\x42\x61nkRole\x12\x19\n\x15\x42\x41NK_ROLE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x42\x41NK_ROLE_KNOWN\x10\x01\x12\x15\n\x11\x42\x41NK_ROLE_CLEARED\x10\x02\x32\xa8\x01\n\rReviewService\x12\x46\n\x07\x45xplain\x12\x1c.firstseen.v1.ExplainRequest\x1a\x1d.firstseen.v1.ExplainResponse\x12O\n\nPrioritise\x12\x1f.firstseen.v1.PrioritiseRequest\x1a .firstseen.v1.PrioritiseResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'firstseen.v1.review_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_BANKROLE']._serialized_start=604
-  _globals['_BANKROLE']._serialized_end=685
-  _globals['_EXPLAINREQUEST']._serialized_start=69
-  _globals['_EXPLAINREQUEST']._serialized_end=140
-  _globals['_EXPLAINRESPONSE']._serialized_start=143
-  _globals['_EXPLAINRESPONSE']._serialized_end=305
-  _globals['_MATCH']._serialized_start=308
-  _globals['_MATCH']._serialized_end=521
-  _globals['_LABELS']._serialized_start=523
-  _globals['_LABELS']._serialized_end=602
-  _globals['_REVIEWSERVICE']._serialized_start=687
-  _globals['_REVIEWSERVICE']._serialized_end=774
+  _globals['_STRENGTH']._serialized_start=1028
+  _globals['_STRENGTH']._serialized_end=1103
+  _globals['_BANKROLE']._serialized_start=1105
+  _globals['_BANKROLE']._serialized_end=1186
+  _globals['_PRIORITISEREQUEST']._serialized_start=69
+  _globals['_PRIORITISEREQUEST']._serialized_end=131
+  _globals['_REFERRAL']._serialized_start=133
+  _globals['_REFERRAL']._serialized_end=190
+  _globals['_PRIORITISERESPONSE']._serialized_start=192
+  _globals['_PRIORITISERESPONSE']._serialized_end=302
+  _globals['_PRIORITY']._serialized_start=304
+  _globals['_PRIORITY']._serialized_end=402
+  _globals['_EXPLAINREQUEST']._serialized_start=404
+  _globals['_EXPLAINREQUEST']._serialized_end=475
+  _globals['_EXPLAINRESPONSE']._serialized_start=478
+  _globals['_EXPLAINRESPONSE']._serialized_end=640
+  _globals['_MATCH']._serialized_start=643
+  _globals['_MATCH']._serialized_end=945
+  _globals['_LABELS']._serialized_start=947
+  _globals['_LABELS']._serialized_end=1026
+  _globals['_REVIEWSERVICE']._serialized_start=1189
+  _globals['_REVIEWSERVICE']._serialized_end=1357
 # @@protoc_insertion_point(module_scope)

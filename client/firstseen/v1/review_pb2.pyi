@@ -8,14 +8,57 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Strength(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STRENGTH_UNSPECIFIED: _ClassVar[Strength]
+    STRENGTH_MATCH: _ClassVar[Strength]
+    STRENGTH_NEAR: _ClassVar[Strength]
+
 class BankRole(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     BANK_ROLE_UNSPECIFIED: _ClassVar[BankRole]
     BANK_ROLE_KNOWN: _ClassVar[BankRole]
     BANK_ROLE_CLEARED: _ClassVar[BankRole]
+STRENGTH_UNSPECIFIED: Strength
+STRENGTH_MATCH: Strength
+STRENGTH_NEAR: Strength
 BANK_ROLE_UNSPECIFIED: BankRole
 BANK_ROLE_KNOWN: BankRole
 BANK_ROLE_CLEARED: BankRole
+
+class PrioritiseRequest(_message.Message):
+    __slots__ = ("referrals",)
+    REFERRALS_FIELD_NUMBER: _ClassVar[int]
+    referrals: _containers.RepeatedCompositeFieldContainer[Referral]
+    def __init__(self, referrals: _Optional[_Iterable[_Union[Referral, _Mapping]]] = ...) -> None: ...
+
+class Referral(_message.Message):
+    __slots__ = ("tag", "item")
+    TAG_FIELD_NUMBER: _ClassVar[int]
+    ITEM_FIELD_NUMBER: _ClassVar[int]
+    tag: int
+    item: _types_pb2.Item
+    def __init__(self, tag: _Optional[int] = ..., item: _Optional[_Union[_types_pb2.Item, _Mapping]] = ...) -> None: ...
+
+class PrioritiseResponse(_message.Message):
+    __slots__ = ("priorities", "checkpoint")
+    PRIORITIES_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    priorities: _containers.RepeatedCompositeFieldContainer[Priority]
+    checkpoint: _types_pb2.Checkpoint
+    def __init__(self, priorities: _Optional[_Iterable[_Union[Priority, _Mapping]]] = ..., checkpoint: _Optional[_Union[_types_pb2.Checkpoint, _Mapping]] = ...) -> None: ...
+
+class Priority(_message.Message):
+    __slots__ = ("tag", "verdict", "is_near", "severity")
+    TAG_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    IS_NEAR_FIELD_NUMBER: _ClassVar[int]
+    SEVERITY_FIELD_NUMBER: _ClassVar[int]
+    tag: int
+    verdict: _types_pb2.Verdict
+    is_near: bool
+    severity: int
+    def __init__(self, tag: _Optional[int] = ..., verdict: _Optional[_Union[_types_pb2.Verdict, str]] = ..., is_near: _Optional[bool] = ..., severity: _Optional[int] = ...) -> None: ...
 
 class ExplainRequest(_message.Message):
     __slots__ = ("item", "max_matches")
@@ -38,7 +81,7 @@ class ExplainResponse(_message.Message):
     def __init__(self, verdict: _Optional[_Union[_types_pb2.Verdict, str]] = ..., checkpoint: _Optional[_Union[_types_pb2.Checkpoint, _Mapping]] = ..., matches: _Optional[_Iterable[_Union[Match, _Mapping]]] = ..., match_count: _Optional[int] = ...) -> None: ...
 
 class Match(_message.Message):
-    __slots__ = ("entry_id", "item_id", "bank", "role", "type", "distance_bits", "hash_index", "labels")
+    __slots__ = ("entry_id", "item_id", "bank", "role", "type", "distance_bits", "hash_index", "labels", "strength", "query_percent", "listed_percent")
     ENTRY_ID_FIELD_NUMBER: _ClassVar[int]
     ITEM_ID_FIELD_NUMBER: _ClassVar[int]
     BANK_FIELD_NUMBER: _ClassVar[int]
@@ -47,6 +90,9 @@ class Match(_message.Message):
     DISTANCE_BITS_FIELD_NUMBER: _ClassVar[int]
     HASH_INDEX_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    STRENGTH_FIELD_NUMBER: _ClassVar[int]
+    QUERY_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    LISTED_PERCENT_FIELD_NUMBER: _ClassVar[int]
     entry_id: int
     item_id: int
     bank: str
@@ -55,7 +101,10 @@ class Match(_message.Message):
     distance_bits: int
     hash_index: int
     labels: Labels
-    def __init__(self, entry_id: _Optional[int] = ..., item_id: _Optional[int] = ..., bank: _Optional[str] = ..., role: _Optional[_Union[BankRole, str]] = ..., type: _Optional[_Union[_types_pb2.HashType, str]] = ..., distance_bits: _Optional[int] = ..., hash_index: _Optional[int] = ..., labels: _Optional[_Union[Labels, _Mapping]] = ...) -> None: ...
+    strength: Strength
+    query_percent: int
+    listed_percent: int
+    def __init__(self, entry_id: _Optional[int] = ..., item_id: _Optional[int] = ..., bank: _Optional[str] = ..., role: _Optional[_Union[BankRole, str]] = ..., type: _Optional[_Union[_types_pb2.HashType, str]] = ..., distance_bits: _Optional[int] = ..., hash_index: _Optional[int] = ..., labels: _Optional[_Union[Labels, _Mapping]] = ..., strength: _Optional[_Union[Strength, str]] = ..., query_percent: _Optional[int] = ..., listed_percent: _Optional[int] = ...) -> None: ...
 
 class Labels(_message.Message):
     __slots__ = ("category", "severity", "source", "reference")

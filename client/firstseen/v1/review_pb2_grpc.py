@@ -42,6 +42,11 @@ class ReviewServiceStub:
                 request_serializer=firstseen_dot_v1_dot_review__pb2.ExplainRequest.SerializeToString,
                 response_deserializer=firstseen_dot_v1_dot_review__pb2.ExplainResponse.FromString,
                 _registered_method=True)
+        self.Prioritise = channel.unary_unary(
+                '/firstseen.v1.ReviewService/Prioritise',
+                request_serializer=firstseen_dot_v1_dot_review__pb2.PrioritiseRequest.SerializeToString,
+                response_deserializer=firstseen_dot_v1_dot_review__pb2.PrioritiseResponse.FromString,
+                _registered_method=True)
 
 
 class ReviewServiceServicer:
@@ -57,6 +62,15 @@ class ReviewServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Prioritise(self, request, context):
+        """Puts referrals in the order in which they want looking at: what was never seen first.
+        At most 100 in one call (RESOURCE_EXHAUSTED). One that is refused ends the call, with its
+        place in the field's path.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ReviewServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -64,6 +78,11 @@ def add_ReviewServiceServicer_to_server(servicer, server):
                     servicer.Explain,
                     request_deserializer=firstseen_dot_v1_dot_review__pb2.ExplainRequest.FromString,
                     response_serializer=firstseen_dot_v1_dot_review__pb2.ExplainResponse.SerializeToString,
+            ),
+            'Prioritise': grpc.unary_unary_rpc_method_handler(
+                    servicer.Prioritise,
+                    request_deserializer=firstseen_dot_v1_dot_review__pb2.PrioritiseRequest.FromString,
+                    response_serializer=firstseen_dot_v1_dot_review__pb2.PrioritiseResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -96,6 +115,33 @@ class ReviewService:
             '/firstseen.v1.ReviewService/Explain',
             firstseen_dot_v1_dot_review__pb2.ExplainRequest.SerializeToString,
             firstseen_dot_v1_dot_review__pb2.ExplainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Prioritise(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/firstseen.v1.ReviewService/Prioritise',
+            firstseen_dot_v1_dot_review__pb2.PrioritiseRequest.SerializeToString,
+            firstseen_dot_v1_dot_review__pb2.PrioritiseResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,266 @@
+"""What hits are worth: which of them make a listed item match, and how much of it they cover.
+
+    a hit of                       makes a match                              else
+    a file's or a text's own hash  alone
+    PDQ of a picture               alone, with a picture or a video's frame   near: in a document
+    two-thirds tiles of a picture  two, with one picture                      near
+    PDQ or a tile of frames        30 % of either video's frames, and two;    near
+                                   or 30 % of the frames with one picture
+    SimHash of a text              alone
+    MinHash of chunks              half of either text's chunks               near from a fifth on
+    PDQ of pages without text      half of either document's such pages       near
+    videohash, pictures in a text  never                                      near
+
+What is near never makes a verdict; it is for a person to look at. Two videos match at 30 %
+of frames since clips are cut out of longer ones and put into longer ones: of 3,160 pairs of
+unrelated clips none did but those of the same speaker before the same wall. Texts match at half
+of their chunks and not less, since licences and letterheads are shared by unrelated ones (7 of
+10,000 pairs at a fifth, 3 of 100,000 at half).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.entries import NO_POSITION
+from engine.hashes import HashType, MediaType
+from engine.layer import Found
+from engine.question import Question
+
+MATCH_FRAMES_SHARE: Final = 0.3
+MATCH_CHUNKS_SHARE: Final = 0.5
+MATCH_PAGES_SHARE: Final = 0.5
+NEAR_CHUNKS_SHARE: Final = 0.2
+MATCH_FRAMES: Final = 2
+MATCH_TILES: Final = 2
+# videohash is a collage of a frame a second: clips of another number of frames are not alike in it
+# (0 of 1,439 pairs), unrelated ones of the same number are in one of eighteen.
+_SAME_LENGTH_MS: Final = 1_000
+_WHOLE: Final = 1.0
+
+_Ints = npt.NDArray[np.int64]
+_Floats = npt.NDArray[np.float32]
+_Mask = npt.NDArray[np.bool_]
+_Shares = tuple[_Mask, _Floats, _Floats]
+"""Whether each hit makes a match, and how much of the asked and of the listed item is covered."""
+
+Extent = Callable[[HashType, int], int]
+"""How many frames, pages or chunks of a hash type a listed item has, by its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Hits of one hash type within their banks' limits, and what they are worth.
+
+    Attributes:
+        hash_type: of the hits.
+        found: the hits.
+        hash_indexes: int64, shape (k,): which of the item's hashes each is of.
+        is_inverse: bool, shape (k,): it is of that hash's negative.
+        is_match: bool, shape (k,): the listed item matches by this hash type.
+        query_shares: float32, shape (k,): how much of the asked item the listed one covers.
+        listed_shares: float32, shape (k,): how much of the listed item the asked one covers.
+    """
+
+    hash_type: HashType
+    found: Found
+    hash_indexes: _Ints
+    is_inverse: _Mask
+    is_match: _Mask
+    query_shares: _Floats
+    listed_shares: _Floats
+
+    @classmethod
+    def of(cls, hash_type: HashType, own: "Asked", shares: _Shares) -> "Evidence":
+        """The hits of what was asked, with what they are worth."""
+        indexes = np.array(own.question.hash_indexes, np.int64)[own.found.queries]
+        inverse = own.found.queries == (
+            -1 if own.question.inverse is None else own.question.inverse
+        )
+        return cls(hash_type, own.found, indexes, inverse, *shares)
+
+    def uncovered_percents(self) -> _Ints:
+        """What is left of the item that is covered best, of 100: 0 for a whole match."""
+        covered = np.maximum(self.query_shares, self.listed_shares)
+        return 100 - np.round(covered * 100).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked of one hash type, and what was found."""
+
+    question: Question
+    found: Found
+
+    def positions(self) -> npt.NDArray[np.uint32]:
+        """For each hit, where in the asked item it was taken."""
+        return np.array(self.question.positions, np.uint32)[self.found.queries]
+
+
+def assess(
+    media_type: MediaType, asked: Mapping[HashType, Asked], extent: Extent
+) -> list[Evidence]:
+    """Says what the hits of an item are worth.
+
+    Args:
+        media_type: what the asked item is.
+        asked: what was found of each hash type, within the banks' limits.
+        extent: the sizes of listed items.
+    """
+    frames = _frames(asked, extent) if media_type is MediaType.VIDEO else None
+    evidence = []
+    for hash_type, own in asked.items():
+        if not len(own.found):
+            continue
+        if frames is not None and hash_type in {HashType.PDQ, HashType.PDQ_TILE}:
+            shares = frames.of(own.found.item_ids)
+        else:
+            shares = _shares(media_type, hash_type, own, extent)
+        is_text = hash_type is HashType.MINHASH
+        worth = _worth_a_look(own, shares) if is_text else (own, shares)
+        evidence.append(Evidence.of(hash_type, *worth))
+    return evidence
+
+
+def _worth_a_look(own: "Asked", shares: _Shares) -> tuple["Asked", _Shares]:
+    """Leaves out texts that share less than a fifth: a licence, a letterhead."""
+    is_match, of_query, of_listed = shares
+    worth = np.maximum(of_query, of_listed) >= NEAR_CHUNKS_SHARE
+    kept = Asked(own.question, own.found.select(worth))
+    return kept, (is_match[worth], of_query[worth], of_listed[worth])
+
+
+def only_near(hash_type: HashType, own: Asked) -> Evidence:
+    """Hits beyond the limits of their banks: they match nothing and cover nothing."""
+    nothing = np.zeros(len(own.found), np.float32)
+    return Evidence.of(hash_type, own, (np.zeros(len(own.found), np.bool_), nothing, nothing))
+
+
+def _shares(media_type: MediaType, hash_type: HashType, own: Asked, extent: Extent) -> _Shares:
+    """Whether each hit makes a match, and the shares of both items."""
+    found = own.found
+    match hash_type:
+        case HashType.PDQ if media_type is MediaType.IMAGE:
+            return _alone(found.media_types != MediaType.DOCUMENT)
+        case HashType.PDQ_TILE:
+            return _tiles(own)
+        case HashType.MINHASH:
+            return _chunks(hash_type, own, extent, MATCH_CHUNKS_SHARE).of(found.item_ids)
+        case HashType.PAGE_PDQ:
+            return _chunks(hash_type, own, extent, MATCH_PAGES_SHARE).of(found.item_ids)
+        case HashType.PDQ | HashType.VIDEOHASH:
+            return _alone(np.zeros(len(found), np.bool_))
+        case _:
+            return _alone(np.ones(len(found), np.bool_))
+
+
+def _alone(is_match: _Mask) -> _Shares:
+    whole = np.full(len(is_match), _WHOLE, np.float32)
+    return is_match, whole, whole
+
+
+@dataclass(frozen=True, slots=True)
+class _Items:
+    """What was found of each listed item.
+
+    Attributes:
+        ids: uint64, shape (n,), ascending.
+        is_match: bool, shape (n,).
+        query_shares: float32, shape (n,).
+        listed_shares: float32, shape (n,).
+    """
+
+    ids: npt.NDArray[np.uint64]
+    is_match: _Mask
+    query_shares: _Floats
+    listed_shares: _Floats
+
+    def of(self, item_ids: npt.NDArray[np.uint64]) -> _Shares:
+        """The same for hits, by the items they are in; of an item not here, nothing."""
+        at = np.minimum(np.searchsorted(self.ids, item_ids), max(len(self.ids) - 1, 0))
+        if not len(self.ids):
+            nothing = np.zeros(len(item_ids), np.float32)
+            return np.zeros(len(item_ids), np.bool_), nothing, nothing
+        is_here = self.ids[at] == item_ids
+        zero = np.float32(0)
+        return (
+            self.is_match[at] & is_here,
+            np.where(is_here, self.query_shares[at], zero),
+            np.where(is_here, self.listed_shares[at], zero),
+        )
+
+
+def _distinct(groups: _Ints, members: npt.NDArray[np.generic], group_count: int) -> _Ints:
+    """How many different members each group has."""
+    different, numbers = np.unique(members, return_inverse=True)
+    pairs = np.unique(groups * len(different) + numbers)
+    return np.bincount(pairs // max(len(different), 1), minlength=group_count)
+
+
+def _groups(*columns: npt.NDArray[np.generic]) -> tuple[_Ints, int]:
+    """Numbers rows that agree in every column alike; returns those and how many there are."""
+    _, numbers = np.unique(columns[0], return_inverse=True)
+    for column in columns[1:]:
+        values, own = np.unique(column, return_inverse=True)
+        _, numbers = np.unique(numbers * len(values) + own, return_inverse=True)
+    return numbers.astype(np.int64), int(numbers.max(initial=-1)) + 1
+
+
+def _paired(own: Asked) -> _Mask:
+    """Which tiles are of a pair: another of the same picture or frame hits the same one."""
+    found = own.found
+    groups, count = _groups(found.item_ids, found.positions, own.positions())
+    enough = _distinct(groups, found.queries, count) >= MATCH_TILES
+    enough &= _distinct(groups, found.entry_ids, count) >= MATCH_TILES
+    return enough[groups]
+
+
+def _tiles(own: Asked) -> _Shares:
+    return _alone(_paired(own) & (own.found.media_types != MediaType.DOCUMENT))
+
+
+def _frames(asked: Mapping[HashType, Asked], extent: Extent) -> _Items:
+    """What is found of each listed item by frames: a frame is found whole, or by a tile.
+
+    One tile is enough here, unlike for a picture: it takes a share of the frames to match, and
+    what two unrelated videos have in common (a caption, a logo) does not fill a tile that long.
+    """
+    of_frames = [asked[t] for t in (HashType.PDQ, HashType.PDQ_TILE) if t in asked]
+    found = Found.concat([own.found for own in of_frames if len(own.found)])
+    of_query = [own.positions() for own in of_frames if len(own.found)]
+    query_count = len({position for own in of_frames for position in own.question.positions})
+    ids, first, groups = np.unique(found.item_ids, return_index=True, return_inverse=True)
+    queried = _distinct(groups, np.concatenate([*of_query, np.empty(0, np.uint32)]), len(ids))
+    listed = _distinct(groups, found.positions, len(ids))
+    extents = np.array([extent(HashType.PDQ, item_id) for item_id in ids.tolist()], np.int64)
+    extents = np.maximum(extents, listed)  # a list from elsewhere may have tiles of other frames
+    query_shares = (queried / max(query_count, 1)).astype(np.float32)
+    listed_shares = (listed / np.maximum(extents, 1)).astype(np.float32)
+    by_query = (query_shares >= MATCH_FRAMES_SHARE) & (queried >= min(MATCH_FRAMES, query_count))
+    # One frame of a listed video that is there again and again says little: a title, a flag.
+    by_listed = (listed_shares >= MATCH_FRAMES_SHARE) & (listed >= MATCH_FRAMES)
+    by_listed &= (queried >= MATCH_FRAMES) & (found.media_types[first] == MediaType.VIDEO)
+    by_query &= found.media_types[first] != MediaType.DOCUMENT
+    return _Items(ids, by_query | by_listed, query_shares, listed_shares)
+
+
+def _chunks(hash_type: HashType, own: Asked, extent: Extent, match_share: float) -> _Items:
+    """What is found of each listed document by chunks or pages, one hash each."""
+    found = own.found
+    ids, groups = np.unique(found.item_ids, return_inverse=True)
+    extents = np.array([extent(hash_type, item_id) for item_id in ids.tolist()], np.int64)
+    queried = _distinct(groups, found.queries, len(ids)) / len(own.question.values)
+    listed = _distinct(groups, found.entry_ids, len(ids)) / np.maximum(extents, 1)
+    is_match = np.maximum(queried, listed) >= match_share
+    return _Items(ids, is_match, queried.astype(np.float32), listed.astype(np.float32))
+
+
+def same_length(own: Asked) -> Asked:
+    """The hits of videohash between clips of about the same length, which its position says."""
+    of_query, of_listed = own.positions().astype(np.int64), own.found.positions.astype(np.int64)
+    is_said = (of_query != NO_POSITION) & (of_listed != NO_POSITION)
+    is_near = np.abs(of_query - of_listed) <= _SAME_LENGTH_MS
+    return Asked(own.question, own.found.select(is_said & is_near))
