@@ -1,4 +1,4 @@
-"""What people put on and around a picture: text, stickers, a phone's screen, a desk.
+"""What people put on and around a picture: text, stickers, a phone's screen, a dark room.
 
 Everything is drawn here, with Pillow's own font, so that the same seed gives the same pixels.
 The edits that use it are in `bench/image_edits.py`.
@@ -189,10 +189,10 @@ def screen_photo(picture: Picture, random: Random, share: float, *, background: 
         random: where the camera is.
         share: each corner of the screen is up to this part of a side away from the corner
             of the photograph: outside of it, or inside when the background is seen.
-        background: the desk around the screen is seen.
+        background: the room around the screen is seen.
     """
     width, height = picture.size
-    offsets = random.uniform(0.3, 1.0, (4, 2)) * share * (width, height)
+    offsets = random.uniform(0.0, 1.0, (4, 2)) * share * (width, height)
     inward = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
     seen = corners + inward * offsets * (1 if background else -1)
@@ -203,7 +203,7 @@ def screen_photo(picture: Picture, random: Random, share: float, *, background: 
     if background:
         mask = Image.new("L", picture.size)
         ImageDraw.Draw(mask).polygon(seen.ravel().tolist(), fill=255)
-        photo = Image.composite(photo, _desk(picture.size, random), mask)
+        photo = Image.composite(photo, _room(picture.size, random), mask)
     return _camera(photo, random)
 
 
@@ -223,10 +223,10 @@ def _perspective(
     return tuple(np.linalg.solve(np.array(rows), np.array(values)).tolist())
 
 
-def _desk(size: tuple[int, int], random: Random) -> Picture:
-    """A dim surface without edges."""
+def _room(size: tuple[int, int], random: Random) -> Picture:
+    """A dark room, as where screens are photographed."""
     tint = random.uniform(0.7, 1.0, 3)
-    small = random.integers(40, 120, (12, 16, 1)) * tint
+    small = random.integers(20, 36, (12, 16, 1)) * tint
     return Image.fromarray(small.astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
 
 

@@ -168,10 +168,8 @@ def _in_processes(
             tasks, track(results, title, len(tasks), console=console), strict=True
         ):
             if original is None:
-                names = ", ".join(path.name for path in task.paths)
-                console.print(
-                    f"left out, unreadable or too short: {names}", style="yellow", markup=False
-                )
+                text = f"left out, unreadable or too short: {task.paths[0].name}"
+                console.print(text, style="yellow", markup=False)
             else:
                 found.append(original)
     return found
