@@ -152,7 +152,7 @@ class Environment:
             CorruptError: it is damaged.
         """
         self._path = path
-        size_bytes = _data_size_bytes(path)
+        _data_size_bytes(path)
         with _engine_errors(path):
             self._env = lmdb.open(
                 os.fspath(path),
@@ -163,10 +163,13 @@ class Environment:
                 create=False,
             )
             try:
-                # Reading past the end of a truncated file would kill the process.
-                if size_bytes < self.used_bytes:
+                # Reading past the end of a truncated file would kill the process. What is used is
+                # asked first: a writer beside us makes the file longer before it says so.
+                used_bytes = self.used_bytes
+                size_bytes = _data_size_bytes(path)
+                if size_bytes < used_bytes:
                     raise CorruptError(
-                        f"{path}: {_DATA_FILE} has {size_bytes} bytes, want {self.used_bytes}"
+                        f"{path}: {_DATA_FILE} has {size_bytes} bytes, want {used_bytes}"
                     )
                 self._tables = _open_tables(self._env, [Table.META], create=False)
                 self._check_format()

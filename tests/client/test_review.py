@@ -16,8 +16,10 @@ from firstseen import (
     Item,
     MediaType,
     Options,
+    Priority,
     ReviewClient,
     ServerError,
+    Strength,
     Tls,
     UnavailableError,
     Verdict,
@@ -35,8 +37,13 @@ def explanation() -> review_pb2.ExplainResponse:
     match = review_pb2.Match(
         entry_id=11, item_id=12, bank="REMOVED", role=review_pb2.BANK_ROLE_KNOWN,
         type=types_pb2.HASH_TYPE_PDQ, distance_bits=30, hash_index=5, labels=labels,
+        strength=review_pb2.STRENGTH_MATCH, query_percent=70, listed_percent=30,
     )  # fmt: skip
-    cleared = review_pb2.Match(role=review_pb2.BANK_ROLE_CLEARED, type=types_pb2.HASH_TYPE_MD5)
+    cleared = review_pb2.Match(
+        role=review_pb2.BANK_ROLE_CLEARED,
+        type=types_pb2.HASH_TYPE_MD5,
+        strength=review_pb2.STRENGTH_NEAR,
+    )
     return review_pb2.ExplainResponse(
         verdict=types_pb2.VERDICT_KNOWN,
         checkpoint=CHECKPOINT,
@@ -59,6 +66,17 @@ class Reviewer(review_pb2_grpc.ReviewServiceServicer):
             self.refusals -= 1
             unavailable().end(context)
         return self.answer
+
+    def Prioritise(self, request: Any, context: Any) -> review_pb2.PrioritiseResponse:
+        return review_pb2.PrioritiseResponse(
+            priorities=[
+                review_pb2.Priority(
+                    tag=referral.tag, verdict=types_pb2.VERDICT_NOVEL, is_near=True, severity=7
+                )
+                for referral in reversed(request.referrals)
+            ],
+            checkpoint=CHECKPOINT,
+        )
 
 
 @pytest.fixture(scope="module")
@@ -104,10 +122,18 @@ def test_allowed_reviewer_is_told_the_matches(
     first, second = found.matches
     assert (first.entry_id, first.item_id, first.bank, first.cleared) == (11, 12, "REMOVED", False)
     assert (first.type, first.distance_bits, first.hash_index) == (HashType.PDQ, 30, 5)
+    assert (first.strength, second.strength) == (Strength.MATCH, Strength.NEAR)
+    assert (first.query_percent, first.listed_percent) == (70, 30)
     assert (first.category, first.severity, first.source, first.reference) == ("c", 4, "s", "r")
     assert (second.cleared, second.type) == (True, HashType.MD5)
     assert len(reviewer.asked) == 3
     assert reviewer.asked[0].max_matches == 2
+
+
+def test_order_of_referrals_is_the_servers(address: str, pairs: dict[str, Pair]) -> None:
+    with ReviewClient(address, tls(pairs, "reviewer"), QUICK) as client:
+        found = client.prioritise([ITEM, ITEM, ITEM])
+    assert found == tuple(Priority(index, Verdict.NOVEL, True, 7) for index in (2, 1, 0))
 
 
 def test_certificate_that_the_server_does_not_know_reaches_nobody(
@@ -129,6 +155,6 @@ def test_hash_type_of_a_later_version_is_no_match(
     reviewer.answer.matches[0].type = later
     with (
         ReviewClient(address, tls(pairs, "reviewer"), QUICK) as client,
-        pytest.raises(ServerError, match="hash type"),
+        pytest.raises(ServerError, match="unknown to this client"),
     ):
         client.explain(ITEM)

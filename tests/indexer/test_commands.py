@@ -120,10 +120,7 @@ def test_banks_are_made_changed_and_cleared(store: Path, tmp_path: Path) -> None
     with LmdbReader(store) as reader:
         bank = reader.banks()[1]
     assert (bank.policy.role, bank.policy.enabled) == (BankRole.CLEARED, False)
-    assert {(t.max_distance_bits, t.min_quality) for t in bank.policy.types.values()} == {
-        (8, 20),
-        (0, 0),
-    }
+    assert bank.policy.types == {**default_types(), HashType.PDQ: TypePolicy(8, 20)}
     shown = run("banks", "list", *where).stdout.decode()
     assert "a [b] note" in shown
     assert run_json("banks", "enable", "CLEARED", *where)["enabled"]

@@ -189,7 +189,7 @@ def await_event(server: RunningServer, event: str, count: int = 1) -> None:
 def niceness_of_builder(server: RunningServer) -> int:
     """The priority of the server's builder process, found as an operator would."""
     listed = subprocess.run(
-        ["ps", "-o", "ni=,args=", "--ppid", str(server.process.pid)],
+        ["ps", "-ww", "-o", "ni=,args=", "--ppid", str(server.process.pid)],
         capture_output=True,
         text=True,
         check=True,

@@ -57,7 +57,7 @@ def test_ten_thousand_hashes_in_an_item_are_refused(
     short = item_of([types_pb2.Hash(type=types_pb2.HASH_TYPE_MD5)] * 10_000)
     assert refused(match, short) == (
         grpc.StatusCode.RESOURCE_EXHAUSTED,
-        "hashes: 10000 hashes, want at most 1024",
+        "hashes: 10000 hashes, want at most 4096",
     )
 
 
@@ -79,7 +79,7 @@ def test_hundred_megabytes_in_a_message_are_refused(running: RunningServer) -> N
 def test_message_in_a_stream_is_too_large_only_that_stream_ends(
     match: match_pb2_grpc.MatchServiceStub,
 ) -> None:
-    large = match_pb2.CheckStreamRequest(item=item_of([pdq(bytes(300_000))]))
+    large = match_pb2.CheckStreamRequest(item=item_of([pdq(bytes(600_000))]))
     with pytest.raises(grpc.RpcError) as caught:
         list(match.CheckStream(iter([large]), timeout=TIMEOUT_S))
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED

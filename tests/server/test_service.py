@@ -20,8 +20,8 @@ BY_VERDICT = {
     types_pb2.VERDICT_KNOWN: message(0),
     types_pb2.VERDICT_NOVEL: message(UNLISTED),
     types_pb2.VERDICT_UNSURE: message(UNLISTED, quality=3),
-    types_pb2.VERDICT_UNSUPPORTED: types_pb2.Item(
-        media_type=types_pb2.MEDIA_TYPE_VIDEO, hashes=[pdq(value(0))]
+    types_pb2.VERDICT_UNSUPPORTED: item_of(
+        [types_pb2.Hash(type=types_pb2.HASH_TYPE_TEXT_SHA256, value=value(0))]
     ),
 }
 
@@ -150,9 +150,9 @@ def test_policy_says_types_limits_and_checkpoint(match: match_pb2_grpc.MatchServ
     policy = match.GetPolicy(match_pb2.GetPolicyRequest(), timeout=TIMEOUT_S)
     by_media = {m.media_type: [h.type for h in m.hashes] for m in policy.media}
     assert by_media == {
-        types_pb2.MEDIA_TYPE_IMAGE: [1, 2, 3],
-        types_pb2.MEDIA_TYPE_VIDEO: [2, 3],
-        types_pb2.MEDIA_TYPE_DOCUMENT: [2, 3],
+        types_pb2.MEDIA_TYPE_IMAGE: [1, 2, 3, 4],
+        types_pb2.MEDIA_TYPE_VIDEO: [1, 2, 3, 4],
+        types_pb2.MEDIA_TYPE_DOCUMENT: [2, 3, 32, 33, 34, 35, 36],
     }
     first = policy.media[0].hashes[0]
     assert (first.size_bits, first.max_distance_bits, first.min_quality) == (256, 31, 50)
@@ -186,6 +186,78 @@ def test_explain_is_asked_for_too_many_matches_is_a_limit(
         )
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert caught.value.details() == "max_matches: want at most 1000"
+
+
+def referral(tag: int, item: types_pb2.Item) -> review_pb2.Referral:
+    return review_pb2.Referral(tag=tag, item=item)
+
+
+def test_what_was_never_seen_comes_first_and_what_is_known_last(
+    review: review_pb2_grpc.ReviewServiceStub,
+) -> None:
+    referrals = [
+        referral(1, message(0)),
+        referral(2, BY_VERDICT[types_pb2.VERDICT_UNSUPPORTED]),
+        referral(3, BY_VERDICT[types_pb2.VERDICT_UNSURE]),
+        referral(4, item_of([pdq(near(1, 40))])),
+        referral(5, message(UNLISTED)),
+        referral(6, message(UNLISTED + 1)),
+    ]
+    request = review_pb2.PrioritiseRequest(referrals=referrals)
+    answer = review.Prioritise(request, timeout=TIMEOUT_S)
+    assert [p.tag for p in answer.priorities] == [5, 6, 4, 3, 2, 1]
+    assert [p.is_near for p in answer.priorities] == [False, False, True, False, False, False]
+    assert [p.severity for p in answer.priorities] == [0, 0, 3, 0, 0, 3]
+    assert [p.verdict for p in answer.priorities][2:] == [
+        types_pb2.VERDICT_NOVEL,
+        types_pb2.VERDICT_UNSURE,
+        types_pb2.VERDICT_UNSUPPORTED,
+        types_pb2.VERDICT_KNOWN,
+    ]
+    assert answer.checkpoint.sequence == 2
+    assert not review.Prioritise(review_pb2.PrioritiseRequest(), timeout=TIMEOUT_S).priorities
+
+
+@pytest.mark.parametrize(
+    ("referrals", "code", "text"),
+    [
+        (
+            [referral(1, message(0)), referral(2, item_of([]))],
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "referrals[1].item.hashes: empty",
+        ),
+        (
+            [referral(1, item_of([pdq(bytes(3))]))],
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "referrals[0].item.hashes[0].value: 3 bytes",
+        ),
+        ([referral(1, message(0))] * 101, grpc.StatusCode.RESOURCE_EXHAUSTED, "101 referrals"),
+    ],
+)
+def test_referral_that_is_no_good_is_named(
+    review: review_pb2_grpc.ReviewServiceStub,
+    referrals: list[review_pb2.Referral],
+    code: grpc.StatusCode,
+    text: str,
+) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        review.Prioritise(review_pb2.PrioritiseRequest(referrals=referrals), timeout=TIMEOUT_S)
+    assert caught.value.code() is code
+    assert text in (caught.value.details() or "")
+
+
+def test_hash_beyond_the_limit_is_near_for_a_reviewer_and_nothing_for_others(
+    match: match_pb2_grpc.MatchServiceStub, review: review_pb2_grpc.ReviewServiceStub
+) -> None:
+    item = item_of([pdq(near(1, 44))])
+    assert match.Check(check(item), timeout=TIMEOUT_S).verdict == types_pb2.VERDICT_NOVEL
+    answer = review.Explain(review_pb2.ExplainRequest(item=item), timeout=TIMEOUT_S)
+    assert answer.verdict == types_pb2.VERDICT_NOVEL
+    assert [(m.strength, m.distance_bits) for m in answer.matches] == [
+        (review_pb2.STRENGTH_NEAR, 44)
+    ]
+    beyond = review_pb2.ExplainRequest(item=item_of([pdq(near(1, 45))]))
+    assert not review.Explain(beyond, timeout=TIMEOUT_S).matches
 
 
 def test_review_is_not_on_the_public_listener(running: RunningServer) -> None:
