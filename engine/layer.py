@@ -256,5 +256,9 @@ class Layer:
             max_distance_bits: as `Index.search`.
             max_hits: as `Index.search`.
         """
-        found = [part.search(queries, max_distance_bits, max_hits) for part in self.parts]
-        return Found.concat([part for part in found if len(part)])
+        found = []
+        for part in self.parts:
+            own = part.search(queries, max_distance_bits, max_hits)
+            if own is not NOTHING_FOUND:
+                found.append(own)
+        return Found.concat(found)

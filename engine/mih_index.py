@@ -36,7 +36,7 @@ from engine.mih_plan import Plan, Probes, max_candidates, permutation, scan_ns
 _PLANNED_DISTANCE_BITS: Final = SPECS[HashType.PDQ].default_distance_bits
 _SCANNED_ROWS: Final = 256  # a group as small costs less to compare than to look up
 _MINORITY: Final = 8  # one kind of weight is listed apart when it is under an eighth
-_FIRST_HITS: Final = 1_024
+_FIRST_HITS: Final = 256
 _ANY: Final = -1  # queries of any weight
 
 
@@ -256,7 +256,7 @@ class MihIndex(Index):
         queries = check_queries(queries, self._size_bytes, max_distance_bits)
         words = queries.view(np.uint64)
         # Nearly always all queries are of one parity: then each group is searched once.
-        parities = set(_parities(words).tolist())
+        parities = {sum(map(int.bit_count, word)) & 1 for word in words.tolist()}
         parts = []
         for group in self._groups:
             for parity in parities if group.parity is not None else (_ANY,):
@@ -272,19 +272,11 @@ class MihIndex(Index):
 _permutation = cache(permutation)
 
 
-def _parities(codes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
-    """uint8, shape (n,): 1 where a code has an odd number of ones."""
-    parities: npt.NDArray[np.uint8] = np.bitwise_count(
-        np.bitwise_xor.reduce(codes, axis=1)
-    ) & np.uint8(1)
-    return parities
-
-
 def _by_parity(
     codes: npt.NDArray[np.uint64],
 ) -> Iterator[tuple[int | None, npt.NDArray[np.uint32]]]:
     """The rows of even and of odd weight, or all together when there are many of both."""
-    parities = _parities(codes)
+    parities = np.bitwise_count(np.bitwise_xor.reduce(codes, axis=1)) & np.uint8(1)
     odd = np.flatnonzero(parities).astype(np.uint32)
     if min(len(odd), len(codes) - len(odd)) * _MINORITY > len(codes):
         yield None, np.arange(len(codes), dtype=np.uint32)

@@ -25,7 +25,7 @@ from engine.hashes import SPECS, HashType, Item
 from engine.index import ALL_HITS
 from engine.index_choice import Choosers, choosers
 from engine.index_kind import IndexKind
-from engine.layer import Found, Layer, Part
+from engine.layer import NOTHING_FOUND, Found, Layer, Part
 from engine.policy import Bank, BankId, BankRole, Rules
 from engine.question import Question, ask
 from engine.segment import Segment
@@ -37,6 +37,7 @@ _AUTO: Final = choosers(IndexKind.AUTO)
 # says nothing of any: it is left early, and what rests on it alone is UNSURE. A picture that is
 # listed a thousand times over, with all its crops, stays well under it.
 COMMON_HITS: Final = 16_384
+_RANK: Final = 1_024  # more than any distance
 _NO_LIMIT: Final = -1  # a distance is never as small: a bank that does not match
 
 
@@ -222,13 +223,14 @@ class Snapshot:
             types: what to search.
             common: gets the numbers of the item's hashes that hit too much.
         """
-        asked = {}
+        asked, hits_anything = {}, False
         for hash_type, question in ask(item, types).items():
             limits = self._limits[hash_type]
             most = self.rules.types[hash_type].max_distance_bits
             found = self._within(hash_type, question, most, limits.distance_bits, common)
+            hits_anything |= found is not NOTHING_FOUND
             asked[hash_type] = Asked(question, found)
-        return asked if any(len(own.found) for own in asked.values()) else {}
+        return asked if hits_anything else {}
 
     def _within(
         self,
@@ -240,14 +242,16 @@ class Snapshot:
     ) -> Found:
         max_hits = COMMON_HITS if SPECS[hash_type].perceptual else ALL_HITS
         found = self._layers[hash_type].search(question.queries(), max_distance_bits, max_hits)
+        if found is NOTHING_FOUND:
+            return found
         if len(found) > max_hits:
             counts = np.bincount(found.queries, minlength=len(question.values))
             flooded = counts > max_hits
             common.update(question.hash_indexes[query] for query in np.flatnonzero(flooded))
             found = found.select(~flooded[found.queries])
-        if not len(found):
-            return found
-        found = found.select(found.distances_bits <= limits_bits[found.bank_ids])
+        within = found.distances_bits <= limits_bits[found.bank_ids]
+        if not within.all():
+            found = found.select(within)
         if hash_type is HashType.VIDEOHASH:
             return same_length(Asked(question, found)).found
         return found
@@ -273,10 +277,10 @@ class Snapshot:
 def _nearest(part: Evidence, which: npt.NDArray[np.bool_]) -> list[Nearness]:
     if not which.any():
         return []
-    uncovered, distances = part.uncovered_percents()[which], part.found.distances_bits[which]
-    first = np.lexsort((distances, uncovered))[0]
-    alike = SPECS[part.hash_type].perceptual
-    return [Nearness(alike, int(uncovered[first]), int(distances[first]))]
+    # The least covered first, then the distance: both small, so one number orders by both.
+    ranks = part.uncovered_percents() * _RANK + part.found.distances_bits
+    uncovered, distance_bits = divmod(int(ranks[which].min()), _RANK)
+    return [Nearness(SPECS[part.hash_type].perceptual, uncovered, distance_bits)]
 
 
 def _listed(part: Evidence) -> Iterator[Match]:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from bench.running import ROOT, environment
+from engine.hashes import HashType
 from engine.lmdb_store import LmdbReader, LmdbWriter, create_store
-from engine.policy import BankPolicy, BankRole
+from engine.policy import BankPolicy, BankRole, TypePolicy, default_types
 from indexer.arguments import parser
 from indexer.exit_codes import ExitCode
 from tests.indexer.stores import LIMIT_S, command, listed, pdq_lines, run, run_json, value
