@@ -23,6 +23,7 @@ METHOD_STREAM_ITEM: Final = "firstseen.v1.MatchService/CheckStream item"
 INLINE_NS: Final = 1_000_000
 
 _Outcome = match_pb2.CheckStreamResponse
+_Pending = _Outcome | asyncio.Task[_Outcome]
 
 
 def search_pool() -> ThreadPoolExecutor:
@@ -64,18 +65,18 @@ class MatchService(match_pb2_grpc.MatchServiceServicer):
         """Checks many items, and answers in order."""
         self._refresher.view()
         room = asyncio.Semaphore(self._limits.max_items_in_flight)
-        pending: asyncio.Queue[asyncio.Task[_Outcome] | None] = asyncio.Queue()
+        pending: asyncio.Queue[_Pending | None] = asyncio.Queue()
         reader = asyncio.create_task(self._read(request_iterator, room, pending))
         try:
-            while (task := await pending.get()) is not None:
-                await context.write(await task)
+            while (answer := await pending.get()) is not None:
+                await context.write(await answer if isinstance(answer, asyncio.Task) else answer)
                 room.release()
             await reader
         finally:
             left: list[asyncio.Task[Any]] = [reader]
             while not pending.empty():
-                if (task := pending.get_nowait()) is not None:
-                    left.append(task)
+                if isinstance(unanswered := pending.get_nowait(), asyncio.Task):
+                    left.append(unanswered)
             for unfinished in left:
                 unfinished.cancel()
             await asyncio.gather(*left, return_exceptions=True)
@@ -84,35 +85,52 @@ class MatchService(match_pb2_grpc.MatchServiceServicer):
         self,
         requests: AsyncIterator[match_pb2.CheckStreamRequest],
         room: asyncio.Semaphore,
-        pending: "asyncio.Queue[asyncio.Task[_Outcome] | None]",
+        pending: "asyncio.Queue[_Pending | None]",
     ) -> None:
-        """Starts an item whenever there is room for its answer; `None` is the end."""
-        try:
-            await room.acquire()
-            async for request in requests:
-                pending.put_nowait(asyncio.create_task(self._answer(request)))
-                await room.acquire()
-        finally:
-            pending.put_nowait(None)
-
-    async def _answer(self, request: match_pb2.CheckStreamRequest) -> _Outcome:
-        """The answer to one item of a stream.
+        """Starts an item whenever there is room for its answer; `None` is the end.
 
         Raises:
             NotReadyError: the stream ends with it; the item was not refused.
         """
         try:
+            await room.acquire()
+            async for request in requests:
+                pending.put_nowait(self._begin(request))
+                await room.acquire()
+        finally:
+            pending.put_nowait(None)
+
+    def _begin(self, request: match_pb2.CheckStreamRequest) -> "_Pending":
+        """Answers an item that is searched quickly; a longer search goes on in a thread."""
+        try:
             view = self._refresher.view()
             item = to_item(request.item, self._limits.max_hashes_per_item)
-            answer = view.responses[await self._judge(view, item)]
+            if is_quick(view.snapshot, item):
+                return self._answered(request, view, view.snapshot.judge(item))
         except NotReadyError:
             raise
         except Exception as error:  # noqa: BLE001  one item's fault is not the next one's
-            status = status_of(error)
-            self._counts.add(METHOD_STREAM_ITEM, CODES[status.code].name)
-            return _Outcome(tag=request.tag, error=status)
+            return self._refused(request, error)
+        return asyncio.create_task(self._search(request, view, item))
+
+    async def _search(
+        self, request: match_pb2.CheckStreamRequest, view: View, item: Item
+    ) -> _Outcome:
+        try:
+            return self._answered(request, view, await self._judge(view, item))
+        except Exception as error:  # noqa: BLE001  as above
+            return self._refused(request, error)
+
+    def _answered(
+        self, request: match_pb2.CheckStreamRequest, view: View, verdict: Verdict
+    ) -> _Outcome:
         self._counts.add(METHOD_STREAM_ITEM, "OK")
-        return _Outcome(tag=request.tag, answer=answer)
+        return _Outcome(tag=request.tag, answer=view.responses[verdict])
+
+    def _refused(self, request: match_pb2.CheckStreamRequest, error: Exception) -> _Outcome:
+        status = status_of(error)
+        self._counts.add(METHOD_STREAM_ITEM, CODES[status.code].name)
+        return _Outcome(tag=request.tag, error=status)
 
     async def GetPolicy(
         self, request: match_pb2.GetPolicyRequest, context: Context
