@@ -35,12 +35,20 @@ CLIENTS: Final = (1, 2, 4, 8)
 STREAMS: Final = (1, 8)
 # Of what the empty server answers in closed loop; beyond some share, ours cannot follow.
 LOADS: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
-DIHEDRAL: Final = 8
+# What the SDK sends of a photograph: eight forms and a negative, and four tiles; of one with borders,
+# whose inside it hashes too, as well the forms of that and of its main part.
+FORMS: Final = 9
+FORMS_WITH_BORDERS: Final = 25
+TILES: Final = 4
 BATCH: Final = 64
 REQUESTS: Final = 2_000  # of each kind, asked over and over
 PDQ_ONLY: Final = "1 PDQ"
-SDK: Final = "8 PDQ, SHA-256, MD5 (what the SDK sends)"
+SDK: Final = "9 PDQ, 4 tiles, SHA-256, MD5 (a photograph, by the SDK)"
+SDK_WITH_BORDERS: Final = "25 PDQ, 4 tiles, SHA-256, MD5 (one with borders)"
 BATCHED: Final = f"{BATCH} PDQ in one item"
+
+
+_WITH_QUALITY: Final = (types_pb2.HASH_TYPE_PDQ, types_pb2.HASH_TYPE_PDQ_TILE)
 
 
 @contextmanager
@@ -65,7 +73,7 @@ def empty_server(workers: int = 1) -> Iterator[tuple[str, int]]:
 
 
 def _hash(kind: types_pb2.HashType, value: bytes) -> types_pb2.Hash:
-    quality = 100 if kind == types_pb2.HASH_TYPE_PDQ else None
+    quality = 100 if kind in _WITH_QUALITY else None
     return types_pb2.Hash(type=kind, value=value, quality=quality)
 
 
@@ -74,18 +82,22 @@ def cases(
 ) -> dict[str, list[types_pb2.Item]]:
     """The items of each kind of check, `count` of each.
 
-    Half of the single hashes are copies of something listed; of the eight forms of one picture none
+    Half of the single hashes are copies of something listed; of the forms of one picture none
     is, as of most pictures that are checked.
     """
     near = workload.queries(listed, count, seed, kind=kind)[:, np.newaxis]
-    far = workload.queries(listed, count * DIHEDRAL, seed + 5, 0.0, kind)
-    far = far.reshape(count, DIHEDRAL, -1)
+    forms = FORMS_WITH_BORDERS + TILES
+    far = workload.queries(listed, count * forms, seed + 5, 0.0, kind).reshape(count, forms, -1)
     exact = np.random.default_rng(seed).integers(0, 256, (count, 48), np.uint8)
 
-    def items(perceptual: workload.Values, pdqs: int, *, with_exact: bool) -> list[types_pb2.Item]:
+    def items(
+        perceptual: workload.Values, pdqs: int, tiles: int = 0, *, with_exact: bool
+    ) -> list[types_pb2.Item]:
         found = []
         for row, digests in zip(perceptual, exact, strict=True):
             hashes = [_hash(types_pb2.HASH_TYPE_PDQ, value.tobytes()) for value in row[:pdqs]]
+            last = row[len(row) - tiles :]
+            hashes += [_hash(types_pb2.HASH_TYPE_PDQ_TILE, value.tobytes()) for value in last]
             if with_exact:
                 hashes.append(_hash(types_pb2.HASH_TYPE_SHA256, digests[:32].tobytes()))
                 hashes.append(_hash(types_pb2.HASH_TYPE_MD5, digests[32:].tobytes()))
@@ -95,7 +107,8 @@ def cases(
     return {
         PDQ_ONLY: items(near, 1, with_exact=False),
         "1 PDQ, SHA-256, MD5": items(near, 1, with_exact=True),
-        SDK: items(far, DIHEDRAL, with_exact=True),
+        SDK: items(far, FORMS, TILES, with_exact=True),
+        SDK_WITH_BORDERS: items(far, FORMS_WITH_BORDERS, TILES, with_exact=True),
         "SHA-256, MD5": items(far, 0, with_exact=True),
     }
 
