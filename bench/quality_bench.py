@@ -22,7 +22,7 @@ from bench import quality_peer, workload
 from bench.image_edits import NOT_IN_MEAN
 from bench.peers import PeerError
 from bench.quality_hashing import EDITS, HASHERS
-from bench.quality_match import DocumentRule, PictureRule, Rule, VideoRule
+from bench.quality_match import EngineRule, Rule
 from bench.quality_media import (
     OURS,
     PLAIN,
@@ -202,13 +202,12 @@ def configurations(
     else:
         if THREATEXCHANGE in banks:
             add("TLSH (threatexchange)", THREATEXCHANGE, TlshRule(banks[THREATEXCHANGE]))
-        add("SimHash", OURS, DocumentRule(first, {HashType.SIMHASH}))
-        add("chunks", OURS, DocumentRule(first, {HashType.MINHASH}), has_near=True)
-        add("Firstseen", OURS, DocumentRule(first, HashType), has_near=True)
+        add("SimHash", OURS, EngineRule(first, {HashType.SIMHASH}))
+        add("chunks", OURS, EngineRule(first, {HashType.MINHASH}), has_near=True)
+        add("Firstseen", OURS, EngineRule(first), has_near=True)
         return found
-    make = PictureRule if kind == "images" else VideoRule
     for profile in profiles:
-        add(profile, OURS, make(banks[profile]), has_near=True)
+        add(profile, OURS, EngineRule(banks[profile]), has_near=True)
     return found
 
 

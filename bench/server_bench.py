@@ -35,8 +35,8 @@ CLIENTS: Final = (1, 2, 4, 8)
 STREAMS: Final = (1, 8)
 # Of what the empty server answers in closed loop; beyond some share, ours cannot follow.
 LOADS: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
-# What the SDK sends of a photograph: eight forms and a negative, and four tiles; of one with borders,
-# whose inside it hashes too, as well the forms of that and of its main part.
+# What the SDK sends of a photograph: eight forms and a negative, and four tiles; of one with
+# borders, whose inside it hashes too, as well the forms of that and of its main part.
 FORMS: Final = 9
 FORMS_WITH_BORDERS: Final = 25
 TILES: Final = 4

@@ -11,7 +11,7 @@ from PIL import Image
 from bench import plot, report
 from bench.__main__ import main
 from bench.image_edits import IMAGE_EDITS, NOT_IN_MEAN, Edit
-from bench.quality_match import DocumentRule, PictureRule, VideoRule, negative
+from bench.quality_match import EngineRule
 from bench.quality_media import sources
 from bench.quality_peer_match import PlainRule, VideohashRule, VpdqRule, tlsh_distance
 from bench.run_file import Run
@@ -145,27 +145,20 @@ def test_clip_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_picture_matches_up_to_31_bits_and_is_near_up_to_44(
     distance_bits: int, match: set[int], near: set[int]
 ) -> None:
-    rule = PictureRule([image(VALUES[0], VALUES[1]), image(VALUES[2])])
+    rule = EngineRule([image(VALUES[0], VALUES[1]), image(VALUES[2])])
     found = rule.find(image(VALUES[9], at(distance_bits, VALUES[1])))
     assert (set(found.match), set(found.near)) == (match, near)
 
 
 def test_picture_matches_by_two_tiles_and_is_near_by_one() -> None:
     tiles = tuple(VALUES[10:14])
-    rule = PictureRule([image(VALUES[0], tiles=tiles)])
+    rule = EngineRule([image(VALUES[0], tiles=tiles)])
     assert rule.find(image(VALUES[1], tiles=tiles[:2])).match == {0}
     one = rule.find(image(VALUES[1], tiles=(tiles[0], VALUES[20])))
     assert not one.match
     assert one.near == {0}
     # One listed tile that two of the query's are alike is one tile.
     assert rule.find(image(VALUES[1], tiles=(tiles[0], at(2, tiles[0])))).match == frozenset()
-
-
-def test_picture_matches_its_negative_by_its_first_hash_only() -> None:
-    rule = PictureRule([image(VALUES[0])])
-    inverted = negative(Hash(HashType.PDQ, VALUES[0], 100)).value
-    assert rule.find(image(inverted, VALUES[1])).match == {0}
-    assert rule.find(image(VALUES[1], inverted)).match == frozenset()
 
 
 def test_plain_rule_leaves_out_hashes_of_little_quality_when_told() -> None:
@@ -175,14 +168,14 @@ def test_plain_rule_leaves_out_hashes_of_little_quality_when_told() -> None:
 
 
 def test_video_matches_by_30_percent_of_either_side() -> None:
-    rule = VideoRule([video(*VALUES[:20])])
+    rule = EngineRule([video(*VALUES[:20])])
     assert rule.find(video(*VALUES[:2])).match == {0}  # all of the query's
     assert rule.find(video(*VALUES[:6], *VALUES[30:60])).match == {0}  # 6 of the bank's 20
     few = rule.find(video(*VALUES[:5], *VALUES[30:60]))
     assert not few.match
     assert few.near == {0}
     one = rule.find(video(VALUES[0], VALUES[30]))
-    assert (one.match, one.near) == (frozenset(), frozenset())
+    assert (one.match, one.near) == (frozenset(), frozenset({0}))
 
 
 def test_vpdq_wants_80_percent_of_the_query() -> None:
@@ -206,13 +199,19 @@ def test_document_matches_by_half_of_its_chunks_and_is_near_by_a_fifth() -> None
     def item(*values: HashValue) -> Item:
         return Item(MediaType.DOCUMENT, tuple(Hash(HashType.MINHASH, value) for value in values))
 
-    rule = DocumentRule([item(*VALUES[:20])], {HashType.MINHASH})
+    rule = EngineRule([item(*VALUES[:20])], {HashType.MINHASH})
     assert rule.find(item(*(at(48, v) for v in VALUES[:10]), *VALUES[30:60])).match == {0}
     assert rule.find(item(*(at(49, v) for v in VALUES[:10]))).match == frozenset()
     some = rule.find(item(*VALUES[:4], *VALUES[30:60]))
     assert not some.match
     assert some.near == {0}
-    assert DocumentRule([item(*VALUES[:20])], {HashType.SIMHASH}).find(item(*VALUES)).match == set()
+    assert EngineRule([item(*VALUES[:20])], {HashType.SIMHASH}).find(item(*VALUES)).match == set()
+
+
+def test_bank_lists_no_hash_of_little_quality() -> None:
+    rule = EngineRule([image(VALUES[0], quality=49), image(VALUES[1])])
+    assert rule.find(image(VALUES[0])).match == frozenset()
+    assert rule.find(image(VALUES[1], quality=0)).match == {1}
 
 
 def test_tlsh_distance_counts_header_and_body() -> None:
