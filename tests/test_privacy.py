@@ -114,13 +114,36 @@ def wrong_items() -> Iterator[types_pb2.Item]:
     yield item_of([types_pb2.Hash(type=types_pb2.HASH_TYPE_MD5, value=CANARY)])
     yield item_of([types_pb2.Hash(value=CANARY)])
     yield types_pb2.Item(hashes=[pdq(CANARY)])
-    yield item_of([pdq(CANARY)] * 2_000)
+    yield item_of([pdq(CANARY)] * 5_000)
     yield item_of([pdq(CANARY * 20_000)])
 
 
+def canary_of(kind: types_pb2.HashType) -> types_pb2.Hash:
+    """The canary as a hash of any type of 32 bytes."""
+    has_quality = kind in (types_pb2.HASH_TYPE_PDQ_TILE, types_pb2.HASH_TYPE_PAGE_PDQ)
+    return types_pb2.Hash(type=kind, value=CANARY, quality=100 if has_quality else None)
+
+
 def all_items() -> list[types_pb2.Item]:
-    videos = [media(types_pb2.MEDIA_TYPE_VIDEO)]
-    return [item_of([pdq(CANARY)]), *list(wrong_items())[:7], *videos, message(0)]
+    frame = types_pb2.Hash(
+        type=types_pb2.HASH_TYPE_PDQ, value=CANARY, quality=100, frame_offset_ms=1_000
+    )
+    tile = canary_of(types_pb2.HASH_TYPE_PDQ_TILE)
+    of_text = map(
+        canary_of,
+        (
+            types_pb2.HASH_TYPE_TEXT_SHA256,
+            types_pb2.HASH_TYPE_SIMHASH,
+            types_pb2.HASH_TYPE_MINHASH,
+            types_pb2.HASH_TYPE_PAGE_PDQ,
+        ),
+    )
+    others = [
+        media(types_pb2.MEDIA_TYPE_VIDEO),
+        types_pb2.Item(media_type=types_pb2.MEDIA_TYPE_VIDEO, hashes=[frame, tile]),
+        types_pb2.Item(media_type=types_pb2.MEDIA_TYPE_DOCUMENT, hashes=of_text),
+    ]
+    return [item_of([pdq(CANARY), tile]), *list(wrong_items())[:7], *others, message(0)]
 
 
 def one(method: Callable[..., Any], request: object) -> list[Any]:
@@ -149,6 +172,9 @@ def exercise(running: RunningServer, caller: Caller) -> None:
         for item in [good, *wrong_items()]:
             request = review_pb2.ExplainRequest(item=item)
             caller.tell(partial(one, review.Explain, request))
+            referrals = [review_pb2.Referral(tag=1, item=item)]
+            order = review_pb2.PrioritiseRequest(referrals=referrals)
+            caller.tell(partial(one, review.Prioritise, order))
         raw = raw_call(open_, "/firstseen.v1.MatchService/Check")
         caller.tell(lambda: [Raw(raw(CANARY, timeout=TIMEOUT_S))])
         named = raw_call(open_, f"/firstseen.v1.MatchService/{CANARY.hex()}")
