@@ -153,6 +153,29 @@ def test_permutation_is_fixed(size_bits: int) -> None:
     assert places[:4].tolist() == first
 
 
+def test_machine_without_vector_instructions_finds_the_same(root: Path) -> None:
+    code = (
+        "import numpy as np\n"
+        "from engine.exact_index import ExactIndex\n"
+        "from engine.mih_index import MihIndex\n"
+        "listed = np.random.default_rng(1).integers(0, 256, (20000, 32), np.uint8)\n"
+        "queries = listed[::500].copy()\n"
+        "queries[:, :3] ^= 0b101\n"
+        "found, want = (of.build(listed).search(queries, 31) for of in (MihIndex, ExactIndex))\n"
+        "assert sorted(found.rows.tolist()) == sorted(want.rows.tolist())\n"
+        "print(len(found))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=root,
+        env={**environment(), "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "40"), done.stderr
+
+
 def test_kernels_are_compiled_where_nothing_can_be_written(root: Path) -> None:
     code = (
         "from numba.core import caching\n"
