@@ -34,7 +34,7 @@ REBUILD_SHARE: Final = 8
 # Between two segments, so that a long load does not keep a core busy with them.
 BUILD_INTERVAL_MS: Final = 10_000
 RETRY_MS: Final = 60_000
-NICENESS: Final = 10  # once nobody waits for it
+NICENESS: Final = 10
 PROGRESS_INTERVAL_MS: Final = 2_000
 
 
@@ -163,6 +163,8 @@ def run_builder() -> ExitCode:
 
 def _build(config: Config, clock: Clock) -> None:
     folder = SegmentFolder(config.index.segments, config.index.kind)
+    if folder.names():
+        _give_way()
     while True:
         try:
             with folder.lock():
@@ -181,11 +183,16 @@ def _build(config: Config, clock: Clock) -> None:
         time.sleep(RETRY_MS / 1000)
 
 
+def _give_way() -> None:
+    """Lets the workers have the processor: none of them waits for a segment."""
+    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+
+
 def _step_for_ever(builder: Builder) -> None:
     wait_ms = builder.step()
     # Workers wait for this: they would each load the whole list for themselves.
     Report(is_serving=True).send()
-    os.nice(NICENESS)
+    _give_way()
     while True:
         time.sleep(wait_ms / 1000)
         wait_ms = builder.step()
