@@ -153,6 +153,20 @@ def test_pool_that_cannot_start_says_so() -> None:
 
 def test_nonsense_of_a_process_is_a_reject(tmp_path: Path) -> None:
     good: dict[str, Any] = {"media_type": 1, "hashes": [[1, "00" * 32, 50, None, None]]}
+    told: list[dict[str, Any]] = [
+        {},
+        {"items": 5},
+        {"items": []},
+        {"items": [good] * 3},
+        {"items": [good, {"media_type": 9, "hashes": good["hashes"]}]},
+        {"items": [{"media_type": 1, "hashes": []}]},
+        {"items": [{"media_type": 1, "hashes": [[1, "00", 1, None, None]]}]},
+        {"items": [{"media_type": 1, "hashes": [[1, "00" * 32, "x", None, None]]}]},
+        {"items": [{"media_type": 1, "hashes": [[1, "00" * 32, 1, 1, 1]]}]},
+        {"items": [{"media_type": 1, "hashes": [["x"]]}]},
+        {"items": [{"media_type": 1, "hashes": 5}]},
+        {"items": [{"media_type": 2, "hashes": good["hashes"] * 20_001}]},
+    ]
 
     class Answering(HashPool):
         """A pool that has been taken over."""
@@ -161,24 +175,10 @@ def test_nonsense_of_a_process_is_a_reject(tmp_path: Path) -> None:
             self._workers = []
 
         def answers(self, paths: object) -> Any:
-            for answer in (
-                {},
-                {"items": 5},
-                {"items": []},
-                {"items": [good] * 3},
-                {"items": [good, {"media_type": 9, "hashes": good["hashes"]}]},
-                {"items": [{"media_type": 1, "hashes": []}]},
-                {"items": [{"media_type": 1, "hashes": [[1, "00", 1, None, None]]}]},
-                {"items": [{"media_type": 1, "hashes": [[1, "00" * 32, "x", None, None]]}]},
-                {"items": [{"media_type": 1, "hashes": [[1, "00" * 32, 1, 1, 1]]}]},
-                {"items": [{"media_type": 1, "hashes": [["x"]]}]},
-                {"items": [{"media_type": 1, "hashes": 5}]},
-                {"items": [{"media_type": 2, "hashes": good["hashes"] * 20_001}]},
-            ):
-                yield tmp_path / "a", answer
+            return ((tmp_path / "a", answer) for answer in told)
 
     found = list(read_folder(tmp_path, [], Answering(), Defaults()))
-    assert len(found) == 12
+    assert len(found) == len(told)
     for _, [(place, reason)] in found:
         assert place == "a"
         assert isinstance(reason, str)
