@@ -227,7 +227,9 @@ def _first_item(
         case MediaType.DOCUMENT:
             return _document(stream, options), b""
         case _:
-            data = _whole_picture(stream)
+            from firstseen.hashing.picture import MAX_BYTES  # noqa: PLC0415
+
+            data = _whole(stream, MAX_BYTES)
             return _picture(data, options), data
 
 
@@ -264,19 +266,17 @@ def _document(stream: BinaryIO, options: FileOptions) -> Item:
     from firstseen.hashing.document import hash_document  # noqa: PLC0415
     from firstseen.hashing.document_limits import DocumentLimits  # noqa: PLC0415
 
-    stream.seek(0)
-    data = stream.read(DocumentLimits().max_bytes + 1)
+    data = _whole(stream, DocumentLimits().max_bytes)
     return hash_document(data, max_hashes=max(options.max_hashes, _LEAST_HASHES))
 
 
-def _whole_picture(stream: BinaryIO) -> bytes:
-    from firstseen.hashing.picture import MAX_BYTES  # noqa: PLC0415
-
+def _whole(stream: BinaryIO, max_bytes: int) -> bytes:
+    """All of a file; a read of the most that it may have would take the memory for that."""
+    size_bytes = stream.seek(0, 2)
+    if size_bytes > max_bytes:
+        raise MediaError(f"over {max_bytes:,} bytes")
     stream.seek(0)
-    data = stream.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise MediaError(f"over {MAX_BYTES:,} bytes")
-    return data
+    return stream.read(size_bytes)
 
 
 def _picture(data: bytes, options: FileOptions) -> Item:
