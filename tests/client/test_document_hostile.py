@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -227,10 +228,17 @@ def test_damaged_pictures_are_left_out_and_the_text_stays() -> None:
     assert any(h.type is HashType.TEXT_SHA256 for h in item.hashes)
 
 
+@cache  # making one takes longer than hashing it
+def made(kind: str) -> bytes:
+    """A small document to change."""
+    if kind == "pdf":
+        return documents.pdf(SMALL, pictures=[documents.picture(1, "JPEG")])
+    return MAKERS[kind](SMALL)
+
+
 def fuzzed(kind: str, rng: random.Random) -> bytes:
     """A document with a few bytes changed; of archives, half have them changed in a part."""
-    pictures = [documents.picture(1, "JPEG")]
-    data = documents.pdf(SMALL, pictures=pictures) if kind == "pdf" else MAKERS[kind](SMALL)
+    data = made(kind)
     if kind not in ARCHIVES or rng.random() < 0.3:
         return _changed(data, rng)
     files = unpacked(data)
