@@ -365,9 +365,7 @@ def test_stream_that_ends_early_is_no_answer(
     asker: Asker, documents: Script, files: Callable[[int], list[Path]]
 ) -> None:
     documents.stream_steps = [(2, None), *[(0, None)] * 99]
-    with pytest.raises(
-        (ServerError, UnavailableError), match=r"before the last answer|the stream broke"
-    ):
+    with pytest.raises((ServerError, UnavailableError), match=r"last answer|broke"):
         asker.check_many(files(4))
 
 
