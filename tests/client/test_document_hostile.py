@@ -194,6 +194,15 @@ def test_sheet_that_claims_a_row_far_away_ends() -> None:
         assert normalise(document_text(data, limits)) == "far"
 
 
+def test_picture_of_a_pdf_with_a_nonsense_filter_is_left_out() -> None:
+    data = documents.pdf(SMALL, pictures=[documents.picture(1, "JPEG")])
+    assert data.count(b"/DCTDecode") == 1
+    item = hash_document(data.replace(b"/DCTDecode", b"/DCTDecod\x8c"))
+    types = {h.type for h in item.hashes}
+    assert HashType.TEXT_SHA256 in types
+    assert HashType.PDQ not in types
+
+
 def test_pdf_of_very_many_pages_is_read_as_far_as_the_limit() -> None:
     data = documents.pdf(SMALL)
     first = b"[5 0 R]"
