@@ -10,6 +10,7 @@ from engine.entries import MAX_SEVERITY
 from engine.errors import InvalidInputError
 from engine.hashes import HashType, MediaType
 from engine.policy import BankRole
+from firstseen.hashing.forms import BankProfile
 from indexer import banks, export, load_command, overview, verify, withdraw
 from indexer.feeds.opening import Format
 from indexer.feeds.values import parse_hash_type, parse_media_type
@@ -136,9 +137,9 @@ def _add_load(commands: Subparsers) -> None:
         commands,
         "load",
         load_command.run_load,
-        "list hashes of a file, or the pictures of a folder",
+        "list hashes of a file, or the pictures, videos and documents of a folder",
         "load hashes.csv --store ./store --bank REMOVED --source partner --rejects rejects.csv",
-        "load pictures/ --store ./store --bank REMOVED --category A --severity 3",
+        "load removed/ --store ./store --bank REMOVED --category A --severity 3 --profile wide",
         "load - --format hashes --store ./store --bank REMOVED --dry-run < pdq.txt",
     )
     command.add_argument("source", metavar="FILE|FOLDER|-", help="what to load; - is stdin")
@@ -162,19 +163,39 @@ def _add_load(commands: Subparsers) -> None:
         metavar="N",
         help=f"items in one durable commit (default {DEFAULT_BATCH_ITEMS:,})",
     )
-    command.add_argument(
+    _add_folder(command)
+
+
+def _add_folder(command: argparse.ArgumentParser) -> None:
+    folder = command.add_argument_group("for a folder of files that are hashed here")
+    folder.add_argument(
+        "--profile",
+        choices=[profile.value for profile in BankProfile],
+        default=BankProfile.STANDARD.value,
+        help="how many forms of each picture and frame to list: more find more edited copies and "
+        "take more memory; see docs/hashing.md (default standard)",
+    )
+    folder.add_argument(
         "--jobs",
         type=_number(1, 1024),
         default=os.cpu_count() or 1,
         metavar="N",
-        help="processes that hash pictures (default: one for each core)",
+        help="processes that hash (default: one for each core)",
     )
-    command.add_argument(
+    folder.add_argument(
         "--timeout-s",
         type=_number(1, 3600),
         default=60,
         metavar="S",
-        help="how long hashing one picture may take (default 60)",
+        help="how long one picture or document may take (default 60); a video may take this "
+        "and ten seconds more for each MiB, up to 30 minutes",
+    )
+    folder.add_argument(
+        "--memory-mib",
+        type=_number(64, 1 << 20),
+        default=1_024,
+        metavar="N",
+        help="what one file may take, beyond 100 MiB or so for the libraries (default 1024)",
     )
 
 

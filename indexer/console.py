@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from rich import box
+from rich import box, filesize
 from rich.console import Console as RichConsole
 from rich.progress import (
     BarColumn,
@@ -41,6 +41,8 @@ class _RateColumn(ProgressColumn):
         done = int(task.fields["count"])
         rate = done / task.elapsed if task.elapsed else 0
         text = f"{done:,} {task.fields['unit']}, {rate:,.0f}/s"
+        if task.fields["is_bytes"]:
+            text = f"{done:,} {task.fields['unit']}, {_bytes_told(task.completed, task.elapsed)}"
         return Text(text, style="cyan", no_wrap=True)
 
 
@@ -92,16 +94,19 @@ class Console:
         self._out.print(table)
 
     @contextmanager
-    def progress(self, title: str, total: int | None, unit: str) -> Iterator[Report]:
+    def progress(
+        self, title: str, total: int | None, unit: str, *, is_bytes: bool = False
+    ) -> Iterator[Report]:
         """A bar on a terminal, a line every few seconds elsewhere.
 
         Args:
             title: what is going on.
             total: the whole, in whatever the caller measures it; None when not known.
             unit: what is counted, such as `items`.
+            is_bytes: tell what is done and its rate in bytes, which is what the whole is in.
         """
         if not self._err.is_terminal:
-            yield self._lines(title, total, unit)
+            yield self._lines(title, total, unit, is_bytes=is_bytes)
             return
         with Progress(
             SpinnerColumn(),
@@ -113,14 +118,16 @@ class Console:
             console=self._err,
             transient=True,
         ) as bar:
-            task = bar.add_task(printable(title), total=total, count=0, unit=unit)
+            task = bar.add_task(
+                printable(title), total=total, count=0, unit=unit, is_bytes=is_bytes
+            )
 
             def report(count: int, done: int | None) -> None:
                 bar.update(task, count=count, completed=count if done is None else done)
 
             yield report
 
-    def _lines(self, title: str, total: int | None, unit: str) -> Report:
+    def _lines(self, title: str, total: int | None, unit: str, *, is_bytes: bool) -> Report:
         started_ms = last_ms = self.clock.monotonic_ms()
 
         def report(count: int, done: int | None) -> None:
@@ -130,7 +137,10 @@ class Console:
                 return
             last_ms = now_ms
             elapsed_s = (now_ms - started_ms) / 1000
-            text = f"{title}: {count:,} {unit}, {count / elapsed_s:,.0f}/s"
+            rate = f"{count / elapsed_s:,.0f}/s"
+            if is_bytes:
+                rate = _bytes_told(count if done is None else done, elapsed_s)
+            text = f"{title}: {count:,} {unit}, {rate}"
             share = (count if done is None else done) / total if total else 0
             if share:
                 left_s = max(elapsed_s / share - elapsed_s, 0)
@@ -138,6 +148,11 @@ class Console:
             self.note(text)
 
         return report
+
+
+def _bytes_told(done_bytes: float, elapsed_s: float | None) -> str:
+    rate = done_bytes / elapsed_s if elapsed_s else 0
+    return f"{filesize.decimal(int(done_bytes))}, {filesize.decimal(int(rate))}/s"
 
 
 def _console(*, stderr: bool) -> RichConsole:

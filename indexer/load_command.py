@@ -12,6 +12,7 @@ from engine.entries import Labels
 from engine.errors import InvalidInputError
 from engine.lmdb_store import LmdbWriter
 from engine.policy import Bank, BankId, BankPolicy
+from firstseen.hashing.forms import BankProfile
 from indexer.console import Console, Report, took
 from indexer.exit_codes import ExitCode
 from indexer.feeds.opening import STDIN, ReadOptions, opened, read_file
@@ -104,28 +105,38 @@ def _file(options: Namespace, console: Console, defaults: Defaults) -> Iterator[
 
 @contextmanager
 def _folder(options: Namespace, console: Console, defaults: Defaults) -> Iterator[_Opened]:
-    # The decoders are only loaded where there are pictures.
+    # The decoders are only loaded where there are files to hash.
     from indexer.feeds.folder import list_folder, read_folder  # noqa: PLC0415
     from indexer.feeds.hash_pool import HashPool  # noqa: PLC0415
+    from indexer.feeds.hash_worker import WorkerOptions  # noqa: PLC0415
 
     folder = Path(options.source)
     files, refused = list_folder(folder)
     jobs = max(1, min(options.jobs, len(files)))
-    done = 0
+    worker = WorkerOptions(BankProfile(options.profile), options.memory_mib)
+    sizes = list(map(_size_bytes, files))
 
     def feed(pool: HashPool) -> Iterator[Read]:
-        nonlocal done
         yield from refused
-        for read in read_folder(folder, files, pool, defaults):
-            done += 1
-            report(done, done)
-            yield read
+        hashed = read_folder(folder, files, pool, defaults)
+        done_bytes = 0
+        for count, ((_, found), size) in enumerate(zip(hashed, sizes, strict=True), start=1):
+            done_bytes += size
+            report(count, done_bytes)
+            yield from found
 
     with (
-        HashPool(jobs, options.timeout_s * 1000) as pool,
-        console.progress(_title(options), len(files), "pictures") as report,
+        HashPool(jobs, options.timeout_s * 1000, worker) as pool,
+        console.progress(_title(options), sum(sizes), "files", is_bytes=True) as report,
     ):
         yield feed(pool), lambda _count, _done: None, lambda: None
+
+
+def _size_bytes(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:  # gone meanwhile; the process that is to hash it says so
+        return 0
 
 
 def _title(options: Namespace) -> str:

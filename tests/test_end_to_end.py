@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from bench.running import environment, running_server
 from firstseen import (
@@ -20,12 +21,16 @@ from firstseen import (
     MediaType,
     Plaintext,
     ReviewClient,
+    Strength,
     Verdict,
     hash_file,
 )
+from tests.client import documents
+from tests.client.clips import PHOTOS, motion_photo, pan, write_clip, write_pan
 
 BANK = "REMOVED"
 MOST_BITS = 47
+OF_PICTURES = {HashType.PDQ, HashType.PDQ_TILE, HashType.SHA256, HashType.MD5}
 # Pairs of a needle and a haystack hash within so many bits; from Meta's test data.
 PAIRS_WITHIN = {0: 50, 15: 151, 31: 250, 47: 287}
 
@@ -144,11 +149,12 @@ def test_photographs_are_listed_explained_and_withdrawn(
     )
 
     explained = world.review.explain(hash_file(photos[0]))
-    assert {match.type for match in explained.matches} == set(HashType)
+    assert {match.type for match in explained.matches} == OF_PICTURES
     assert {(m.bank, m.category, m.severity, m.source, m.reference) for m in explained.matches} == {
         (BANK, "A", 3, "unit", "CASE-12")
     }
-    assert {match.distance_bits for match in explained.matches} == {0}
+    matching = [match for match in explained.matches if match.strength is Strength.MATCH]
+    assert {match.distance_bits for match in matching} == {0}
 
     (item_id,) = {match.item_id for match in explained.matches}
     sequence = explained.checkpoint.sequence
@@ -173,3 +179,38 @@ def test_cleared_bank_takes_a_verdict_back(
     while world.client.check(PROBE).checkpoint.sequence < 4:
         pass
     assert world.client.check_file(photos[0]).verdict is Verdict.NOVEL
+
+
+def test_every_kind_of_file_is_known_once_its_folder_is_listed(
+    world: World, root: Path, photos: tuple[Path, ...], tmp_path: Path
+) -> None:
+    listed, copies = tmp_path / "listed", tmp_path / "copies"
+    listed.mkdir()
+    copies.mkdir()
+    texts = documents.paragraphs(1)
+    clip = write_pan(tmp_path / "clip.mp4", first=4)
+    (listed / "a.jpg").write_bytes(photos[0].read_bytes())
+    (listed / "b.docx").write_bytes(documents.docx_(texts))
+    write_pan(listed / "c.mp4")
+    (listed / "d.jpg").write_bytes(motion_photo(clip.read_bytes()))
+    load(world, root, listed, "--jobs", 2)
+
+    # Of each a copy of other bytes: another format, another size, another clip around it.
+    with Image.open(photos[0]) as opened:
+        opened.resize((800, 600)).save(copies / "a.png")
+    (copies / "b.pdf").write_bytes(documents.pdf(texts))
+    write_clip(copies / "c.mkv", pan(PHOTOS[:3], 6, 10, (240, 180)), 10, "mpeg4")
+    (copies / "d.jpg").write_bytes(motion_photo(clip.read_bytes()) + b"\0")
+    (copies / "other.mp4").write_bytes(write_pan(tmp_path / "other.mp4", first=8).read_bytes())
+    # A listed picture with a clip that is not: what is new about it counts.
+    new_clip = motion_photo((copies / "other.mp4").read_bytes())
+    (copies / "part.jpg").write_bytes(new_clip)
+    answers = world.client.check_many(sorted(copies.iterdir()))
+    assert {a.path.name: a.answer.verdict for a in answers if a.answer} == {
+        "a.png": Verdict.KNOWN,
+        "b.pdf": Verdict.KNOWN,
+        "c.mkv": Verdict.KNOWN,
+        "d.jpg": Verdict.KNOWN,
+        "other.mp4": Verdict.NOVEL,
+        "part.jpg": Verdict.NOVEL,
+    }

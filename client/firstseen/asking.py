@@ -1,14 +1,28 @@
 """What the sync and the async client have in common: everything but the waiting."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 from firstseen import wire
 from firstseen.errors import CallError, FirstseenError, ServerError, UnavailableError
+from firstseen.hashing.file import FileOptions, hash_items
 from firstseen.items import Answer, Item, Policy, Verdict
+from firstseen.options import Options
 from firstseen.v1 import match_pb2
+
+# What wants attention least to most. Of the parts of a file the last one decides: a file must
+# never pass for known when a part of it was not judged, or is seen for the first time.
+ATTENTION: Final = (Verdict.KNOWN, Verdict.UNSUPPORTED, Verdict.UNSURE, Verdict.NOVEL)
+
+FileProgress = Callable[[Path, int, int | None], None]
+"""Told how far a video is: its path, milliseconds done, and in all when that is known."""
+
+Hashed = tuple[Item, ...] | FirstseenError | OSError
+"""What a file holds, or why it could not be hashed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +31,8 @@ class FileAnswer:
 
     Attributes:
         path: the file.
-        answer: what the engine says of it; None when there is an error.
+        answer: what the engine says of it; None when there is an error. Of a Motion Photo it
+            is that of the picture or of the clip, whichever wants more attention.
         error: why there is no answer: a `MediaError`, an `OSError` or an `InvalidItemError`.
     """
 
@@ -55,15 +70,52 @@ def needed(item: Item, policy: Policy) -> Item | Answer:
     return Answer(Verdict.UNSUPPORTED, policy.checkpoint)
 
 
+def hashed(
+    path: Path, options: Options, policy: Policy, progress: FileProgress | None = None
+) -> tuple[Item, ...]:
+    """Hashes a file for a server, as many hashes an item as it takes.
+
+    Raises:
+        MediaError: it cannot be hashed.
+        OSError: it cannot be read.
+    """
+    files = FileOptions(
+        dihedral=options.dihedral,
+        max_hashes=policy.max_hashes_per_item,
+        exact_when_undecodable=options.exact_when_undecodable,
+    )
+    return hash_items(path, files, partial(progress, path) if progress else None)
+
+
+def hashed_or_error(
+    path: Path, options: Options, policy: Policy, progress: FileProgress | None = None
+) -> Hashed:
+    """As `hashed`; one file of many that cannot be hashed is no reason to stop."""
+    try:
+        return hashed(path, options, policy, progress)
+    except (FirstseenError, OSError) as error:
+        return error
+
+
+def decisive(answers: Iterable[Answer]) -> Answer:
+    """Of the answers to the parts of one file, the one that wants most attention."""
+    return max(answers, key=lambda answer: ATTENTION.index(answer.verdict))
+
+
 class Batch:
     """Files of one `CheckStream` call: which are still to be asked about, and what came back."""
 
-    def __init__(self, files: Sequence[tuple[Path, Item | FirstseenError | OSError]]) -> None:
-        self._paths = [path for path, _ in files]
-        self._items = {n: found for n, (_, found) in enumerate(files) if isinstance(found, Item)}
-        self._outcomes: dict[int, Answer | CallError | FirstseenError | OSError] = {
-            n: found for n, (_, found) in enumerate(files) if not isinstance(found, Item)
-        }
+    def __init__(self, files: Sequence[tuple[Path, Hashed]]) -> None:
+        self._files: list[tuple[Path, range, FirstseenError | OSError | None]] = []
+        self._items: dict[int, Item] = {}
+        self._outcomes: dict[int, Answer | CallError] = {}
+        tag = 0
+        for path, found in files:
+            parts = found if isinstance(found, tuple) else ()
+            tags = range(tag, tag + len(parts))
+            self._files.append((path, tags, None if isinstance(found, tuple) else found))
+            self._items.update(zip(tags, parts, strict=True))
+            tag = tags.stop
         self._refused: UnavailableError | None = None
 
     def reduce(self, policy: Policy) -> None:
@@ -118,11 +170,16 @@ class Batch:
 
     def answers(self) -> Iterator[FileAnswer]:
         """What became of each file, in order, up to the first without an answer."""
-        for number, path in enumerate(self._paths):
-            if number in self._items:
+        for path, tags, error in self._files:
+            if any(tag in self._items for tag in tags):
                 return
-            outcome = self._outcomes[number]
-            if isinstance(outcome, Answer):
-                yield FileAnswer(path, answer=outcome)
+            if error is not None:
+                yield FileAnswer(path, error=error)
+                continue
+            outcomes = [self._outcomes[tag] for tag in tags]
+            answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
+            errors = [outcome for outcome in outcomes if not isinstance(outcome, Answer)]
+            if errors:
+                yield FileAnswer(path, error=errors[0])
             else:
-                yield FileAnswer(path, error=outcome)
+                yield FileAnswer(path, answer=decisive(answers))

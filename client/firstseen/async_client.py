@@ -10,10 +10,19 @@ import grpc
 from grpc import aio
 
 from firstseen import wire
-from firstseen.asking import Batch, FileAnswer, PolicyCache, needed
+from firstseen.asking import (
+    Batch,
+    FileAnswer,
+    FileProgress,
+    Hashed,
+    PolicyCache,
+    decisive,
+    hashed,
+    hashed_or_error,
+    needed,
+)
 from firstseen.attempts import Attempts
-from firstseen.errors import CallError, FirstseenError, UnavailableError
-from firstseen.hashing.file import hash_file
+from firstseen.errors import CallError, UnavailableError
 from firstseen.items import Answer, Item, Policy
 from firstseen.options import Options, Plaintext, Tls, channel_arguments, credentials
 from firstseen.v1 import match_pb2, match_pb2_grpc
@@ -86,14 +95,17 @@ class AsyncClient:
         response = await _attempt(lambda s: self._stub.Check(request, timeout=s), attempts)
         return wire.from_answer(response)
 
-    async def check_file(self, path: str | Path) -> Answer:
-        """See `Client.check_file`."""
-        dihedral = self._options.dihedral
-        return await self.check(await asyncio.to_thread(hash_file, Path(path), dihedral=dihedral))
+    async def check_file(self, path: str | Path, progress: FileProgress | None = None) -> Answer:
+        """See `Client.check_file`; `progress` is called in another thread."""
+        policy = await self.policy()
+        items = await asyncio.to_thread(hashed, Path(path), self._options, policy, progress)
+        return decisive([await self.check(item) for item in items])
 
-    async def check_many(self, paths: Iterable[str | Path]) -> AsyncIterator[FileAnswer]:
-        """See `Client.check_many`."""
-        async for batch in self._batches(paths):
+    async def check_many(
+        self, paths: Iterable[str | Path], progress: FileProgress | None = None
+    ) -> AsyncIterator[FileAnswer]:
+        """See `Client.check_many`; `progress` is called in another thread."""
+        async for batch in self._batches(paths, progress):
             failure: CallError | None = None
             try:
                 await self._ask(batch)
@@ -104,23 +116,22 @@ class AsyncClient:
             if failure:
                 raise failure
 
-    async def _batches(self, paths: Iterable[str | Path]) -> AsyncIterator[Batch]:
-        files: list[tuple[Path, Item | FirstseenError | OSError]] = []
+    async def _batches(
+        self, paths: Iterable[str | Path], progress: FileProgress | None
+    ) -> AsyncIterator[Batch]:
+        files: list[tuple[Path, Hashed]] = []
+        policy: Policy | None = None
         since_s = time.monotonic()
         for path in map(Path, paths):
-            files.append((path, await self._hashed(path)))
+            policy = policy or await self.policy()
+            found = await asyncio.to_thread(hashed_or_error, path, self._options, policy, progress)
+            files.append((path, found))
             is_due = time.monotonic() - since_s >= self._options.batch_wait_ms / 1000
             if is_due or len(files) == self._options.batch_items:
                 yield Batch(files)
                 files, since_s = [], time.monotonic()
         if files:
             yield Batch(files)
-
-    async def _hashed(self, path: Path) -> Item | FirstseenError | OSError:
-        try:
-            return await asyncio.to_thread(hash_file, path, dihedral=self._options.dihedral)
-        except (FirstseenError, OSError) as error:
-            return error
 
     async def _ask(self, batch: Batch) -> None:
         if not batch:

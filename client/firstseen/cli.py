@@ -1,6 +1,7 @@
-"""The `firstseen` command: check files from a terminal or a script.
+"""The `firstseen` command: check or hash files from a terminal or a script.
 
-What it sends and what comes back is the SDK's business; here are words and exit codes.
+What it sends and what comes back is the SDK's business, what `hash` shows is told in
+`hash_command`; here are words and exit codes.
 """
 
 import os
@@ -22,12 +23,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from firstseen.asking import FileAnswer
+from firstseen.asking import ATTENTION, FileAnswer, FileProgress
 from firstseen.client import Client
-from firstseen.errors import CallError, MediaError
-from firstseen.hashing.file import hash_file
-from firstseen.items import Item, Verdict
+from firstseen.errors import CallError
+from firstseen.hash_command import run_hash
+from firstseen.hashing.forms import BankProfile
+from firstseen.items import Verdict
 from firstseen.options import Options, Plaintext, Tls
+from firstseen.progress import Bars, printable
 
 # A server refuses deadlines of more than a day.
 _MAX_TIMEOUT_S: Final = 24 * 3600.0
@@ -42,7 +45,8 @@ EXIT_CODES: Final = {
     Verdict.UNSURE: 11,
     Verdict.NOVEL: 0,
 }
-_ATTENTION: Final = (Verdict.KNOWN, Verdict.UNSUPPORTED, Verdict.UNSURE, Verdict.NOVEL)
+# What `check --hash-only` hashes: what would be sent.
+_AS_ASKED: Final = {"all": False, "vpdq": None, "side": "query", "profile": "standard"}
 _STYLES: Final = {
     Verdict.KNOWN: "red",
     Verdict.NOVEL: "green",
@@ -59,10 +63,20 @@ exit codes:
   1    a file could not be hashed or judged, or the server did not answer
   2    wrong use
 
+A Motion Photo is a picture and a clip, and counts as two files.
+
 examples:
   firstseen check picture.jpg --server match.example:443
   firstseen check *.jpg --server localhost:50051 --plaintext --json
-  firstseen check picture.jpg --hash-only        # what would be sent at most
+"""
+
+_HASH_EPILOG: Final = """\
+exit codes: 0 all were hashed, 1 one could not be, 2 wrong use
+
+examples:
+  firstseen hash picture.jpg                     # what would be sent at most
+  firstseen hash clip.mp4 --vpdq clip.vpdq.txt   # its frames, as Meta's vpdq writes them
+  firstseen hash *.pdf --side bank --json > list.ndjson
 """
 
 
@@ -70,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        return _check(options)
+        code: int = options.run(options)
     except KeyboardInterrupt:
         return EXIT_STOPPED
     except BrokenPipeError:
@@ -81,6 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain(str(error))
     except OSError as error:
         _complain(f"{error.filename or ''}: {error.strerror or type(error).__name__}")
+    else:
+        return code
     return EXIT_ERROR
 
 
@@ -91,14 +107,15 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    check = parser.add_subparsers(required=True, metavar="COMMAND").add_parser(
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    check = commands.add_parser(
         "check",
         help="check files",
         description="Hash files here and ask a server whether they are known.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    _add_common(check)
     check.add_argument("--server", metavar="HOST:PORT", help="whom to ask")
     check.add_argument("--plaintext", action="store_true", help="no TLS: for trying out")
     check.add_argument("--ca", type=Path, metavar="FILE", help="PEM of the authority to trust")
@@ -107,20 +124,53 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--timeout", type=float, default=5.0, metavar="SECONDS", help="for an answer (default 5)"
     )
-    check.add_argument(
+    check.add_argument("--hash-only", action="store_true", help="as `firstseen hash`: send nothing")
+    check.set_defaults(run=_check, usage_error=check.error, **_AS_ASKED)
+    hash_ = commands.add_parser(
+        "hash",
+        help="show the hashes of files, and send nothing",
+        description="Hash files here and show what would be sent, or listed.",
+        epilog=_HASH_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_common(hash_)
+    hash_.add_argument("--all", action="store_true", help="show every hash, not the first few")
+    hash_.add_argument(
+        "--vpdq", type=Path, metavar="FILE", help="also write the frames of one video as vPDQ"
+    )
+    hash_.add_argument(
+        "--side",
+        choices=("query", "bank"),
+        default="query",
+        help="as it is asked about (default), or as it is listed",
+    )
+    hash_.add_argument(
+        "--profile",
+        choices=[profile.value for profile in BankProfile],
+        default=BankProfile.STANDARD.value,
+        help="with --side bank, how many forms (default standard)",
+    )
+    hash_.set_defaults(run=_hash, usage_error=hash_.error)
+    return parser
+
+
+def _add_common(command: argparse.ArgumentParser) -> None:
+    command.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    command.add_argument(
         "--no-dihedral", action="store_true", help="leave out mirrored and rotated forms"
     )
-    check.add_argument("--json", action="store_true", help="one JSON object a line")
-    check.add_argument(
-        "--hash-only", action="store_true", help="show what would be sent at most, and send nothing"
+    command.add_argument(
+        "--exact-when-undecodable",
+        action="store_true",
+        help="take a video that cannot be decoded by its exact hashes alone; "
+        "NOVEL then says only that this very file is not listed",
     )
-    check.set_defaults(usage_error=check.error)
-    return parser
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
 def _check(options: argparse.Namespace) -> int:
     if options.hash_only:
-        return _show_hashes(options)
+        return _hash(options)
     if not options.server:
         options.usage_error("--server is required (or --hash-only)")
     # Written so that "nan" is refused too.
@@ -128,11 +178,13 @@ def _check(options: argparse.Namespace) -> int:
         options.usage_error("--timeout: want more than 0 and at most 86400 seconds")
     security = _security(options)
     behaviour = Options(
-        deadline_ms=max(1, round(options.timeout * 1000)), dihedral=not options.no_dihedral
+        deadline_ms=max(1, round(options.timeout * 1000)),
+        dihedral=not options.no_dihedral,
+        exact_when_undecodable=options.exact_when_undecodable,
     )
-    with Client(options.server, security, behaviour) as client:
-        answers = _timed(client, options.files)
-        shown = _as_json(answers) if options.json else _as_table(answers)
+    with Client(options.server, security, behaviour) as client, Bars(len(options.files)) as bars:
+        answers = _timed(client, bars.each(options.files), bars.video)
+        shown = _as_json(answers, bars) if options.json else _as_table(answers, bars)
         return exit_code(shown)
 
 
@@ -168,10 +220,12 @@ def exit_code(answers: Iterable[FileAnswer]) -> int:
             verdicts.add(answer.answer.verdict)
     if failed:
         return EXIT_ERROR
-    return EXIT_CODES[max(verdicts, key=_ATTENTION.index)]
+    return EXIT_CODES[max(verdicts, key=ATTENTION.index)]
 
 
-def _timed(client: Client, paths: Iterable[Path]) -> Iterator[tuple[FileAnswer, float]]:
+def _timed(
+    client: Client, paths: Iterable[Path], progress: FileProgress
+) -> Iterator[tuple[FileAnswer, float]]:
     """Each answer with the milliseconds from opening the file to having the answer.
 
     Files are asked about together, so the times of neighbours overlap.
@@ -183,11 +237,11 @@ def _timed(client: Client, paths: Iterable[Path]) -> Iterator[tuple[FileAnswer, 
             starts_s.append(time.perf_counter())
             yield path
 
-    for answer in client.check_many(started()):
+    for answer in client.check_many(started(), progress):
         yield answer, (time.perf_counter() - starts_s.popleft()) * 1000
 
 
-def _as_json(answers: Iterator[tuple[FileAnswer, float]]) -> Iterator[FileAnswer]:
+def _as_json(answers: Iterator[tuple[FileAnswer, float]], bars: Bars) -> Iterator[FileAnswer]:
     for answer, _ in answers:
         line: dict[str, object] = {"file": str(answer.path)}
         if answer.answer:
@@ -195,12 +249,13 @@ def _as_json(answers: Iterator[tuple[FileAnswer, float]]) -> Iterator[FileAnswer
             line["sequence"] = answer.answer.checkpoint.sequence
         else:
             line["error"] = _reason(answer)
-        sys.stdout.write(json.dumps(line) + "\n")
-        sys.stdout.flush()
+        with bars.aside():
+            sys.stdout.write(json.dumps(line) + "\n")
+            sys.stdout.flush()
         yield answer
 
 
-def _as_table(answers: Iterator[tuple[FileAnswer, float]]) -> Iterator[FileAnswer]:
+def _as_table(answers: Iterator[tuple[FileAnswer, float]], bars: Bars) -> Iterator[FileAnswer]:
     table = Table(box=None, pad_edge=False)
     table.add_column("file", overflow="fold")
     table.add_column("verdict")
@@ -213,7 +268,8 @@ def _as_table(answers: Iterator[tuple[FileAnswer, float]]) -> Iterator[FileAnswe
             yield answer
     finally:
         if table.row_count:
-            Console(highlight=False).print(table)
+            with bars.aside():
+                Console(highlight=False).print(table)
 
 
 def _reason(answer: FileAnswer) -> str:
@@ -223,37 +279,15 @@ def _reason(answer: FileAnswer) -> str:
     return printable(str(error))
 
 
-def printable(text: str | Path) -> str:
-    """A file name, or what a server said, without characters that a terminal would act on."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
-
-
-def _show_hashes(options: argparse.Namespace) -> int:
+def _hash(options: argparse.Namespace) -> int:
+    if options.vpdq is not None and len(options.files) > 1:
+        options.usage_error("--vpdq: of one file")
     code = 0
-    for path in options.files:
-        try:
-            item = hash_file(path, dihedral=not options.no_dihedral)
-        except (MediaError, OSError) as error:
-            _complain(f"{printable(path)}: {_reason(FileAnswer(path, error=error))}")
-            code = EXIT_ERROR
-            continue
-        if options.json:
-            sys.stdout.write(json.dumps(_as_sent(path, item)) + "\n")
-        else:
-            sys.stdout.write(f"{printable(path)}: {item.media_type.name.lower()}\n")
-            for hash_ in item.hashes:
-                quality = "" if hash_.quality is None else f"  quality {hash_.quality}"
-                sys.stdout.write(f"  {hash_.type.name:<12}  {hash_.value.hex()}{quality}\n")
+    for path, error in run_hash(options):
+        told = error.strerror if isinstance(error, OSError) else None
+        _complain(f"{printable(path)}: {told or printable(str(error)) or type(error).__name__}")
+        code = EXIT_ERROR
     return code
-
-
-def _as_sent(path: Path, item: Item) -> dict[str, object]:
-    hashes = [
-        {"type": hash_.type.name.lower(), "value": hash_.value.hex()}
-        | ({} if hash_.quality is None else {"quality": hash_.quality})
-        for hash_ in item.hashes
-    ]
-    return {"file": str(path), "media_type": item.media_type.name.lower(), "hashes": hashes}
 
 
 def _complain(text: str) -> None:

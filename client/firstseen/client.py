@@ -11,10 +11,19 @@ from typing import Self, TypeVar
 import grpc
 
 from firstseen import wire
-from firstseen.asking import Batch, FileAnswer, PolicyCache, needed
+from firstseen.asking import (
+    Batch,
+    FileAnswer,
+    FileProgress,
+    Hashed,
+    PolicyCache,
+    decisive,
+    hashed,
+    hashed_or_error,
+    needed,
+)
 from firstseen.attempts import Attempts
-from firstseen.errors import CallError, FirstseenError
-from firstseen.hashing.file import hash_file
+from firstseen.errors import CallError
 from firstseen.items import Answer, Item, Policy
 from firstseen.options import Options, Plaintext, Tls, channel_arguments, credentials
 from firstseen.v1 import match_pb2, match_pb2_grpc
@@ -116,27 +125,37 @@ class Client:
         response = attempt(lambda s: self._stub.Check(request, timeout=s), attempts)
         return wire.from_answer(response)
 
-    def check_file(self, path: str | Path) -> Answer:
+    def check_file(self, path: str | Path, progress: FileProgress | None = None) -> Answer:
         """Hashes a file here and asks about it.
+
+        Of a Motion Photo both picture and clip are asked about, and the answer is the one that
+        wants more attention: NOVEL before UNSURE, UNSUPPORTED and KNOWN.
 
         Raises:
             MediaError: it cannot be hashed.
             OSError: it cannot be read.
             CallError: as `check`.
         """
-        return self.check(hash_file(Path(path), dihedral=self._options.dihedral))
+        items = hashed(Path(path), self._options, self.policy(), progress)
+        return decisive([self.check(item) for item in items])
 
-    def check_many(self, paths: Iterable[str | Path]) -> Iterator[FileAnswer]:
+    def check_many(
+        self, paths: Iterable[str | Path], progress: FileProgress | None = None
+    ) -> Iterator[FileAnswer]:
         """Hashes files here and asks about them in streams, in order.
 
         A file that cannot be read, hashed or judged is an answer with an error. At most
         `batch_items` are held at a time, and what a broken stream left unanswered is asked again.
 
+        Args:
+            paths: of the files.
+            progress: told how far a video is.
+
         Raises:
             CallError: the server does not answer; comes after the answers there are, and
                 nothing more is asked.
         """
-        for batch in self._batches(paths):
+        for batch in self._batches(paths, progress):
             failure: CallError | None = None
             try:
                 self._ask(batch)
@@ -146,23 +165,22 @@ class Client:
             if failure:
                 raise failure
 
-    def _batches(self, paths: Iterable[str | Path]) -> Iterator[Batch]:
-        files: list[tuple[Path, Item | FirstseenError | OSError]] = []
+    def _batches(
+        self, paths: Iterable[str | Path], progress: FileProgress | None
+    ) -> Iterator[Batch]:
+        files: list[tuple[Path, Hashed]] = []
+        policy: Policy | None = None
         since_s = time.monotonic()
         for path in map(Path, paths):
-            files.append((path, self._hashed(path)))
+            # First of all: it says how many hashes to make, and fails when nobody is there.
+            policy = policy or self.policy()
+            files.append((path, hashed_or_error(path, self._options, policy, progress)))
             is_due = time.monotonic() - since_s >= self._options.batch_wait_ms / 1000
             if is_due or len(files) == self._options.batch_items:
                 yield Batch(files)
                 files, since_s = [], time.monotonic()
         if files:
             yield Batch(files)
-
-    def _hashed(self, path: Path) -> Item | FirstseenError | OSError:
-        try:
-            return hash_file(path, dihedral=self._options.dihedral)
-        except (FirstseenError, OSError) as error:
-            return error
 
     def _ask(self, batch: Batch) -> None:
         if not batch:

@@ -58,7 +58,8 @@ class Hash:
         type: what kind of hash.
         value: its bytes.
         quality: 0 to 100 for PDQ, its tiles and pages; None for every other type.
-        frame_offset_ms: of a video's frame, from the start; None when it is of no frame.
+        frame_offset_ms: of a video's frame, from the start; of a `VIDEOHASH`, the length of
+            the clip; None when it is of no frame.
         page_index: of a document's page, 0 is the first; None when it is of no page.
     """
 

@@ -41,6 +41,8 @@ class Options:
         batch_items: files of one `CheckStream` call; a server takes 256 unanswered by default.
         batch_wait_ms: how long to gather files before asking about those there are.
         dihedral: whether files are checked with their mirrored and rotated forms.
+        exact_when_undecodable: whether a video that cannot be decoded is checked by its exact
+            hashes alone. NOVEL then says only that this very file is not listed.
 
     Raises:
         ValueError: a number is not positive.
@@ -53,10 +55,12 @@ class Options:
     batch_items: int = 32
     batch_wait_ms: int = 250
     dihedral: bool = True
+    exact_when_undecodable: bool = False
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
-            if name != "dihedral" and getattr(self, name) <= 0:
+            value = getattr(self, name)
+            if not isinstance(value, bool) and value <= 0:
                 raise ValueError(f"{name}: want more than 0")
 
 

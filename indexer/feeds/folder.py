@@ -1,14 +1,17 @@
-"""The pictures of a folder, hashed here with the code that the phones run."""
+"""The pictures, videos and documents of a folder, hashed here with the code that phones run."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from engine.entries import NewItem
 from engine.errors import InvalidInputError
 from engine.hashes import Hash, HashType, HashValue, Item, MediaType
 from indexer.feeds.hash_pool import Answer, HashPool
-from indexer.feeds.reading import Defaults, Place, Read
+from indexer.feeds.reading import MAX_ITEM_HASHES, Defaults, Place, Read
+
+_MAX_ITEMS: Final = 2  # of one file: the picture and the clip of a Motion Photo
 
 
 def list_folder(folder: Path) -> tuple[list[Path], list[tuple[Place, str]]]:
@@ -39,23 +42,38 @@ def list_folder(folder: Path) -> tuple[list[Path], list[tuple[Place, str]]]:
 
 def read_folder(
     folder: Path, files: list[Path], pool: HashPool, defaults: Defaults
-) -> Iterator[Read]:
-    """The pictures of a folder, in the order of `files`."""
+) -> Iterator[tuple[Path, list[Read]]]:
+    """Each file of a folder with its items, in the order of `files`; one rejected has a reason."""
     for path, answer in pool.answers(files):
         place = str(path.relative_to(folder))
         try:
-            yield place, _new_item(answer, defaults)
+            found: list[NewItem | str] = [*_new_items(answer, defaults)]
         except InvalidInputError as error:
-            yield place, str(error)
+            found = [str(error)]
         except (LookupError, TypeError, ValueError):  # the process that hashed it is not trusted
-            yield place, "hashed to no hash"
+            found = ["hashed to no hash"]
+        yield path, [(place, one) for one in found]
 
 
-def _new_item(answer: Answer, defaults: Defaults) -> NewItem | str:
+def _new_items(answer: Answer, defaults: Defaults) -> list[NewItem] | list[str]:
+    """What one file is listed as.
+
+    Raises:
+        InvalidInputError: as `Hash` and `Item`.
+        LookupError, TypeError, ValueError: the answer is not of its form.
+    """
     if "reason" in answer:
-        return str(answer["reason"])
+        return [str(answer["reason"])]
+    if not 1 <= len(answer["items"]) <= _MAX_ITEMS:
+        raise ValueError("items")
+    return [NewItem(_item(told), defaults.labels) for told in answer["items"]]
+
+
+def _item(told: Answer) -> Item:
+    if len(told["hashes"]) > MAX_ITEM_HASHES:
+        raise ValueError("hashes")
     hashes = tuple(
-        Hash(HashType(number), HashValue.fromhex(value), quality)
-        for number, value, quality in answer["hashes"]
+        Hash(HashType(number), HashValue.fromhex(value), quality, frame_ms, page)
+        for number, value, quality, frame_ms, page in told["hashes"]
     )
-    return NewItem(Item(MediaType(answer["media_type"]), hashes), defaults.labels)
+    return Item(MediaType(told["media_type"]), hashes)

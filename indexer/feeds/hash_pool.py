@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import os
 import signal
+import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,18 +18,47 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from engine.clock import Clock, SystemClock
+from firstseen.hashing.document_kind import HEAD_BYTES
+from firstseen.hashing.file import may_be_video
 from indexer.feeds import hash_worker
+from indexer.feeds.hash_worker import WorkerOptions
 from indexer.feeds.reading import FeedError
+from indexer.feeds.worker_environment import one_thread
 
 START_LIMIT_MS: Final = 120_000
-MAX_ANSWER_BYTES: Final = 1 << 20
+MAX_ANSWER_BYTES: Final = 4 << 20  # twenty thousand hashes of frames take 1.9 MB
 _WINDOW: Final = 256  # answers that may wait for an earlier one
+# A minute of messenger video in full HD is some 8 MiB: it may take longer than it plays.
+VIDEO_MS_PER_MIB: Final = 10_000
+MAX_VIDEO_MS: Final = 30 * 60_000
 
 Answer = dict[str, Any]
-"""`media_type` and `hashes` as `[type, hex, quality]`, all by number; or `reason`."""
+"""`items`, each `media_type` and `hashes`; or `reason`.
 
-Serve = Callable[[Connection], None]
+A hash is `[type, hex, quality, frame_offset_ms, page_index]`, types by number.
+"""
+
+Serve = Callable[[Connection, WorkerOptions], None]
 """Says it is ready, then answers paths; see `hash_worker.serve`."""
+
+
+def limit_ms(path: Path, timeout_ms: int) -> int:
+    """How long a file may take: a video longer by its size, up to half an hour.
+
+    Args:
+        path: the file.
+        timeout_ms: of every other file, and the least of a video.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as stream:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) or not may_be_video(stream.read(HEAD_BYTES)):
+                return timeout_ms
+    except OSError:  # the process that is to hash it says what is wrong
+        return timeout_ms
+    by_size_ms = timeout_ms + VIDEO_MS_PER_MIB * status.st_size // (1 << 20)
+    return max(timeout_ms, min(by_size_ms, MAX_VIDEO_MS))
 
 
 @dataclass(slots=True)
@@ -41,6 +71,7 @@ class _Worker:
         index: the number of its file; None when it is idle.
         path: that file.
         attempt: which try at it this is, from 1.
+        limit_ms: how long it may take.
         deadline_ms: when it has taken too long.
     """
 
@@ -49,6 +80,7 @@ class _Worker:
     index: int | None = None
     path: Path = field(default_factory=Path)
     attempt: int = 1
+    limit_ms: int = 0
     deadline_ms: int = 0
 
 
@@ -59,6 +91,7 @@ class HashPool:
         self,
         jobs: int,
         timeout_ms: int,
+        options: WorkerOptions | None = None,
         clock: Clock | None = None,
         serve: Serve = hash_worker.serve,
     ) -> None:
@@ -66,7 +99,8 @@ class HashPool:
 
         Args:
             jobs: how many.
-            timeout_ms: how long one file may take.
+            timeout_ms: how long one file may take; see `limit_ms`.
+            options: what each process is told.
             clock: to measure it by.
             serve: what each process runs.
 
@@ -75,11 +109,12 @@ class HashPool:
         """
         self._clock = clock or SystemClock()
         self._timeout_ms = timeout_ms
+        self._options = options or WorkerOptions()
         self._serve = serve
         self._workers: list[_Worker] = []
         try:
             # All at once, then wait: each takes half a second to import its decoders.
-            self._workers = [_start(serve) for _ in range(jobs)]
+            self._workers = [_start(serve, self._options) for _ in range(jobs)]
             for worker in self._workers:
                 _await_ready(worker)
         except BaseException:
@@ -128,7 +163,8 @@ class HashPool:
             self._restart(worker)
             worker.connection.send_bytes(os.fsencode(path))
         worker.index, worker.path, worker.attempt = index, path, attempt
-        worker.deadline_ms = self._clock.monotonic_ms() + self._timeout_ms
+        worker.limit_ms = limit_ms(path, self._timeout_ms)
+        worker.deadline_ms = self._clock.monotonic_ms() + worker.limit_ms
 
     def _collect(self) -> Iterator[tuple[int, Answer]]:
         """Waits for answers, deaths and deadlines."""
@@ -146,7 +182,7 @@ class HashPool:
                     yield index, answer
             elif now_ms >= worker.deadline_ms:
                 self._restart(worker)
-                yield index, {"reason": f"took over {self._timeout_ms / 1000:g} s"}
+                yield index, {"reason": f"took over {worker.limit_ms / 1000:g} s"}
 
     def _received(self, worker: _Worker, index: int) -> Answer | None:
         """The answer; None when the file was given to another process."""
@@ -168,22 +204,23 @@ class HashPool:
     def _restart(self, worker: _Worker) -> int | None:
         """Replaces a process; returns the exit code of the old one."""
         exit_code = _end(worker)
-        fresh = _start(self._serve)
+        fresh = _start(self._serve, self._options)
         worker.process, worker.connection = fresh.process, fresh.connection
         worker.index = None
         _await_ready(worker)
         return exit_code
 
 
-def _start(serve: Serve) -> _Worker:
+def _start(serve: Serve, options: WorkerOptions) -> _Worker:
     # Spawned, not forked: an open LMDB environment must never be carried across a fork.
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=serve, args=(theirs,), daemon=True)
+    process = context.Process(target=serve, args=(theirs, options), daemon=True)
     # Ctrl-C reaches every process of the terminal; this one ends when its pipe does.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        process.start()
+        with one_thread():
+            process.start()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()
@@ -199,7 +236,7 @@ def _await_ready(worker: _Worker) -> None:
             return
     except (EOFError, OSError):
         pass
-    raise FeedError("the processes that hash pictures do not start")
+    raise FeedError("the processes that hash files do not start")
 
 
 def _end(worker: _Worker) -> int | None:

@@ -6,8 +6,10 @@ from typing import Final
 from engine.entries import Labels, NewItem
 from engine.errors import InvalidInputError
 from engine.hashes import MediaType
+from firstseen.hashing.item_limits import BANK_HASHES
 
-MAX_ITEM_HASHES: Final = 10_000  # one frame a second of a film; keeps one item's memory small
+# As many as a film of three hours has in a bank; keeps one item's memory small.
+MAX_ITEM_HASHES: Final = BANK_HASHES
 
 Place = int | str
 """Where something was read: a line's number, or a file's path inside its folder."""

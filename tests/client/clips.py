@@ -7,6 +7,7 @@ import struct
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
 import av
@@ -83,6 +84,14 @@ def write_clip(
 def write_pan(path: Path, seconds: float = 6, fps: float = 10, first: int = 0) -> Path:
     """A small clip of three photographs."""
     return write_clip(path, pan(PHOTOS[first : first + 3], seconds, fps, (320, 240)), fps)
+
+
+def motion_photo(clip: bytes, xmp: bytes = b"") -> bytes:
+    """A JPEG with a clip behind it, as Android phones take them."""
+    with Image.open(PHOTOS[3]) as photo:
+        stream = BytesIO()
+        photo.save(stream, "JPEG", **({"xmp": xmp} if xmp else {}))
+    return stream.getvalue() + clip
 
 
 def turned(clip: bytes) -> bytes:

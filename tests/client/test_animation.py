@@ -14,7 +14,7 @@ from firstseen.hashing.motion_photo import clip_start
 from firstseen.hashing.video import hash_video
 from firstseen.hashing.video_limits import Sampling, VideoLimits
 from firstseen.items import HashType, Item, MediaType
-from tests.client.clips import PHOTOS, pan, write_pan
+from tests.client.clips import PHOTOS, motion_photo, pan, write_pan
 
 FORMATS = ("GIF", "WEBP", "PNG", "AVIF")
 SAME_BITS = 24  # of 256: 256 colours of a GIF move more bits than any video codec
@@ -99,13 +99,6 @@ def test_cut_off_animation_counts_as_far_as_it_goes() -> None:
     data = animated("GIF")
     item = hash_video(BytesIO(data[: len(data) * 3 // 4]))
     assert 2 <= len(upright(item)) < 8
-
-
-def motion_photo(clip: bytes, xmp: bytes = b"") -> bytes:
-    with Image.open(PHOTOS[3]) as photo:
-        stream = BytesIO()
-        photo.save(stream, "JPEG", **({"xmp": xmp} if xmp else {}))
-    return stream.getvalue() + clip
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,15 @@ def test_sheet_that_claims_a_row_far_away_ends() -> None:
         assert normalise(document_text(data, limits)) == "far"
 
 
+def test_picture_of_a_pdf_with_a_nonsense_filter_is_left_out() -> None:
+    data = documents.pdf(SMALL, pictures=[documents.picture(1, "JPEG")])
+    assert data.count(b"/DCTDecode") == 1
+    item = hash_document(data.replace(b"/DCTDecode", b"/DCTDecod\x8c"))
+    types = {h.type for h in item.hashes}
+    assert HashType.TEXT_SHA256 in types
+    assert HashType.PDQ not in types
+
+
 def test_pdf_of_very_many_pages_is_read_as_far_as_the_limit() -> None:
     data = documents.pdf(SMALL)
     first = b"[5 0 R]"
@@ -227,10 +237,17 @@ def test_damaged_pictures_are_left_out_and_the_text_stays() -> None:
     assert any(h.type is HashType.TEXT_SHA256 for h in item.hashes)
 
 
+@cache  # making one takes longer than hashing it
+def made(kind: str) -> bytes:
+    """A small document to change."""
+    if kind == "pdf":
+        return documents.pdf(SMALL, pictures=[documents.picture(1, "JPEG")])
+    return MAKERS[kind](SMALL)
+
+
 def fuzzed(kind: str, rng: random.Random) -> bytes:
     """A document with a few bytes changed; of archives, half have them changed in a part."""
-    pictures = [documents.picture(1, "JPEG")]
-    data = documents.pdf(SMALL, pictures=pictures) if kind == "pdf" else MAKERS[kind](SMALL)
+    data = made(kind)
     if kind not in ARCHIVES or rng.random() < 0.3:
         return _changed(data, rng)
     files = unpacked(data)

@@ -1,4 +1,4 @@
-"""Normalisation and sketches, against the definition in docs/hashing-documents.md written out."""
+"""Normalisation and sketches, against the definition in docs/hashing.md written out."""
 
 import hashlib
 import random
@@ -74,7 +74,7 @@ def test_sketches_are_as_they_are_defined(text: str) -> None:
 
 
 def test_sketches_of_the_documented_vector_are_the_documented_ones(root: Path) -> None:
-    page = (root / "docs" / "hashing-documents.md").read_text(encoding="utf-8")
+    page = (root / "docs" / "hashing.md").read_text(encoding="utf-8")
     written = dict(re.findall(r"^(SIMHASH|MINHASH) +([0-9a-f]{64})$", page, re.MULTILINE))
     text = "".join(a + b for a in string.ascii_lowercase for b in string.ascii_lowercase)
     made = sketch(text)

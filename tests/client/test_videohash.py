@@ -48,7 +48,7 @@ def test_item_holds_the_same_hash_from_one_pass() -> None:
     [hash_] = of_type(hash_video_file(path).hashes, HashType.VIDEOHASH)
     assert hash_.value.hex() == EXPECTED["clips"]["tall.mp4"]
     assert hash_.quality is None
-    assert hash_.frame_offset_ms is None
+    assert hash_.frame_offset_ms == 7_500  # how long the clip is
 
 
 def test_bars_are_found_as_cropdetect_rounds_them(tmp_path: Path) -> None:

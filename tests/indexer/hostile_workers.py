@@ -8,13 +8,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
-from indexer.feeds.hash_worker import READY
+from indexer.feeds.hash_worker import READY, WorkerOptions
 
 # An answer in pickle, of the kind that would run code where it is opened.
 PICKLE: Final = b"\x80\x04cos\nsystem\n"
 
 
-def serve(connection: Connection) -> None:
+def serve(connection: Connection, options: WorkerOptions) -> None:
     """Answers with the file's name, or as the name says."""
     connection.send_bytes(READY)
     while True:
@@ -32,7 +32,7 @@ def serve(connection: Connection) -> None:
             connection.send_bytes(PICKLE)
             continue
         if name.startswith("flood"):
-            connection.send_bytes(b" " * (2 << 20))
+            connection.send_bytes(b" " * (8 << 20))
             continue
         if name.startswith("last"):
             connection.send_bytes(json.dumps({"reason": name}).encode())
@@ -40,5 +40,5 @@ def serve(connection: Connection) -> None:
         connection.send_bytes(json.dumps({"reason": name}).encode())
 
 
-def refuse(connection: Connection) -> None:
+def refuse(connection: Connection, options: WorkerOptions) -> None:
     """Does not start."""

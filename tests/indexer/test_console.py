@@ -44,6 +44,16 @@ def test_progress_without_a_terminal_is_a_line_every_few_seconds(
     ]
 
 
+def test_progress_of_a_folder_is_told_in_files_and_bytes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock = SteppingClock()
+    with Console(clock=clock).progress("loading", 8_000_000, "files", is_bytes=True) as report:
+        clock.now_ms = 5_000
+        report(3, 2_000_000)
+    assert capsys.readouterr().err == ("loading: 3 files, 2.0 MB, 400.0 kB/s, 25%, 15 s left\n")
+
+
 def test_progress_on_a_terminal_is_a_bar_that_fits(store: Path, tmp_path: Path) -> None:
     feed = tmp_path / "a-file-with-a-very-long-name-indeed.txt"
     feed.write_text(pdq_lines(2000), encoding="utf-8")

@@ -16,6 +16,7 @@ from tests.indexer.stores import value
 PDQ = value(1).hex()
 SHA = value(2).hex()
 MD5 = value(3, 16).hex()
+TYPE_NAMES = "pdq, sha256, md5, pdq_tile, videohash, text_sha256, simhash, minhash, tlsh, page_pdq"
 
 
 def read(
@@ -139,7 +140,7 @@ def test_csv_with_a_wrong_header_is_refused(header: str | bytes, reason: str) ->
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        (b"sha1," + PDQ.encode() + b",,", "hash_type: want pdq, sha256 or md5"),
+        (b"sha1," + PDQ.encode() + b",,", f"hash_type: want one of {TYPE_NAMES}"),
         (b"md5," + PDQ.encode() + b",,", "value: 64 characters, want 32 of hex or 24 of base64"),
         (b"md5," + MD5.encode() + b",50,", "quality: MD5 has none"),
         (b"pdq," + PDQ.encode() + b",101,", "quality: want 0 to 100"),
@@ -196,7 +197,7 @@ def test_labels_of_any_text_are_kept_by_ndjson() -> None:
     [
         (MD5, "value: 32 characters, want 64 of hex or 44 of base64"),
         (f"{PDQ} 1 2", "line: 3 words, want a hash or a type and a hash"),
-        (f"sha1 {PDQ}", "hash_type: want pdq, sha256 or md5"),
+        (f"sha1 {PDQ}", f"hash_type: want one of {TYPE_NAMES}"),
         (f"{PDQ},high", "quality: want a whole number"),
         (f"md5 {MD5},50", "quality: MD5 has none"),
     ],

@@ -1,4 +1,4 @@
-"""Folders of pictures, and files that are none, that kill, or that hang."""
+"""Folders of pictures, videos and documents, and files that are none, that kill, or that hang."""
 
 import hashlib
 import json
@@ -14,7 +14,6 @@ from PIL import Image
 from engine.hashes import HashType
 from indexer.__main__ import main
 from indexer.exit_codes import ExitCode
-from indexer.feeds import hash_worker
 from indexer.feeds.folder import list_folder, read_folder
 from indexer.feeds.hash_pool import HashPool
 from indexer.feeds.reading import Defaults, FeedError
@@ -107,12 +106,18 @@ def test_folder_without_files_is_loaded(load: Load, tmp_path: Path) -> None:
     assert load(tmp_path / "none")["read"] == 0
 
 
-def test_file_over_the_limit_is_rejected_unread(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_picture_over_the_limit_is_rejected(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hash_worker, "MAX_FILE_BYTES", 10)
-    (tmp_path / "large.jpg").write_bytes(bytes(11))
-    assert "over 10 bytes" in str(hash_worker._answer(tmp_path / "large.jpg"))
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    with (folder / "large.jpg").open("wb") as stream:
+        stream.write(b"\xff\xd8\xff")
+        stream.truncate((256 << 20) + 1)  # a hole, which takes no space
+    rejects = tmp_path / "rejects.csv"
+    load(folder, "--rejects", str(rejects), code=ExitCode.REJECTS)
+    assert "large.jpg,rejected," in rejects.read_text()
+    assert '"over 268,435,456 bytes"' in rejects.read_text()
 
 
 def answers(names: list[str], jobs: int, timeout_ms: int = TIMEOUT_MS) -> list[tuple[str, str]]:
@@ -147,6 +152,22 @@ def test_pool_that_cannot_start_says_so() -> None:
 
 
 def test_nonsense_of_a_process_is_a_reject(tmp_path: Path) -> None:
+    good: dict[str, Any] = {"media_type": 1, "hashes": [[1, "00" * 32, 50, None, None]]}
+    told: list[dict[str, Any]] = [
+        {},
+        {"items": 5},
+        {"items": []},
+        {"items": [good] * 3},
+        {"items": [good, {"media_type": 9, "hashes": good["hashes"]}]},
+        {"items": [{"media_type": 1, "hashes": []}]},
+        {"items": [{"media_type": 1, "hashes": [[1, "00", 1, None, None]]}]},
+        {"items": [{"media_type": 1, "hashes": [[1, "00" * 32, "x", None, None]]}]},
+        {"items": [{"media_type": 1, "hashes": [[1, "00" * 32, 1, 1, 1]]}]},
+        {"items": [{"media_type": 1, "hashes": [["x"]]}]},
+        {"items": [{"media_type": 1, "hashes": 5}]},
+        {"items": [{"media_type": 2, "hashes": good["hashes"] * 20_001}]},
+    ]
+
     class Answering(HashPool):
         """A pool that has been taken over."""
 
@@ -154,20 +175,13 @@ def test_nonsense_of_a_process_is_a_reject(tmp_path: Path) -> None:
             self._workers = []
 
         def answers(self, paths: object) -> Any:
-            for answer in (
-                {},
-                {"media_type": 9, "hashes": []},
-                {"media_type": 1, "hashes": []},
-                {"media_type": 1, "hashes": [[1, "00", 1]]},
-                {"media_type": 1, "hashes": [[1, "00" * 32, "x"]]},
-                {"media_type": 1, "hashes": [["x"]]},
-                {"media_type": 1, "hashes": 5},
-            ):
-                yield tmp_path / "a", answer
+            return ((tmp_path / "a", answer) for answer in told)
 
     found = list(read_folder(tmp_path, [], Answering(), Defaults()))
-    assert len(found) == 7
-    assert all(isinstance(reason, str) for _, reason in found)
+    assert len(found) == len(told)
+    for _, [(place, reason)] in found:
+        assert place == "a"
+        assert isinstance(reason, str)
 
 
 def test_unreadable_folder_is_told(tmp_path: Path) -> None:

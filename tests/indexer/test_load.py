@@ -18,6 +18,7 @@ from engine.policy import BankPolicy
 from indexer import preview
 from indexer.__main__ import main
 from indexer.exit_codes import ExitCode
+from indexer.feeds.reading import MAX_ITEM_HASHES
 from indexer.preview import Preview
 from tests.indexer.stores import LIMIT_S, command, listed, pdq_lines, run, run_json, value
 
@@ -41,7 +42,11 @@ def new_items(draw: st.DrawFn) -> NewItem:
     return NewItem(Item(draw(st.sampled_from(list(MediaType))), tuple(hashes)), labels)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# On a busy machine the first text takes a second: a table of Unicode is made for it.
+@settings(
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(items=st.lists(new_items(), max_size=12))
 @pytest.mark.parametrize("format_", ["csv", "ndjson"])
 def test_export_loads_back_to_the_same_list(
@@ -180,3 +185,21 @@ def test_load_that_is_ended_midway_is_run_again(
     assert again["duplicates"] == len(kept)
     wanted = itertools.chain.from_iterable(item.hashes for item, _ in listed(store))
     assert [hash_.value for hash_ in wanted] == [value(i) for i in range(lines)]
+
+
+@pytest.mark.parametrize("format_", ["csv", "ndjson"])
+def test_longest_item_loads_back(format_: str, store: Path, tmp_path: Path) -> None:
+    frames = [
+        Hash(HashType.PDQ_TILE, value(number), 100, number * 700)
+        for number in range(MAX_ITEM_HASHES - 2)
+    ]
+    whole = Hash(HashType.VIDEOHASH, value(1, 8), frame_offset_ms=14_000_000)
+    hashes = (*frames, whole, Hash(HashType.TLSH, value(1, 35)))
+    with LmdbWriter(store) as writer:
+        bank = writer.put_bank("LONG", BankPolicy())
+        writer.load(bank.bank_id, [NewItem(Item(MediaType.VIDEO, hashes))])
+    out, where = str(tmp_path / "out"), ["--store", str(store), "--json", "--format", format_]
+    assert main(["export", out, "--bank", "LONG", *where]) == ExitCode.DONE
+    assert main(["load", out, "--bank", "REMOVED", *where]) == ExitCode.DONE
+    [(item, _)] = listed(store)
+    assert item.hashes == hashes

@@ -1,7 +1,7 @@
 """From a document to an item: what its text says, the pictures in it, and its bytes.
 
-Listed documents and those that are asked about are hashed alike. What each hash finds is told in
-docs/hashing-documents.md.
+Listed documents and those that are asked about are hashed alike, but for how many hashes an item
+may have. What each hash finds is told in docs/hashing.md.
 """
 
 import hashlib
@@ -15,13 +15,12 @@ from firstseen.hashing.content import Content
 from firstseen.hashing.document_kind import document_kind
 from firstseen.hashing.document_limits import DocumentLimits
 from firstseen.hashing.exact import exact_hashes
+from firstseen.hashing.item_limits import QUERY_HASHES
 from firstseen.hashing.sketches import TextSketches, sketch
 from firstseen.hashing.text import normalise
 from firstseen.hashing.tlsh import tlsh_hash
 from firstseen.items import Hash, HashType, HashValue, Item, MediaType
 
-# What a server takes of one item unless it is told otherwise.
-MAX_HASHES: Final = 1_024
 # Runs of nine characters that a text must have, each counted once: a scanner's mark on 300 pages is
 # 21. With fewer than this, equal texts say nothing, and a SHA-256 could be guessed.
 MIN_GRAMS_EXACT: Final = 64
@@ -32,7 +31,7 @@ _LIMITS: Final = DocumentLimits()
 
 
 def hash_document(
-    data: bytes, *, limits: DocumentLimits = _LIMITS, max_hashes: int = MAX_HASHES
+    data: bytes, *, limits: DocumentLimits = _LIMITS, max_hashes: int = QUERY_HASHES
 ) -> Item:
     """Hashes a document.
 
@@ -55,7 +54,7 @@ def hash_document(
     return Item(MediaType.DOCUMENT, (*hashes, *exact_hashes([data])))
 
 
-def hash_document_file(path: Path, *, max_hashes: int = MAX_HASHES) -> Item:
+def hash_document_file(path: Path, *, max_hashes: int = QUERY_HASHES) -> Item:
     """Hashes the document at a path; see `hash_document`.
 
     Raises:

@@ -217,6 +217,8 @@ def _decoded(
         budget.check_time()
         try:
             frames = packet.decode()
+        except MemoryError:  # FFmpeg's own is one as well; what comes after would be a guess
+            raise
         except av.error.FFmpegError:
             bad_packets += 1
             if bad_packets > _MAX_BAD_PACKETS:

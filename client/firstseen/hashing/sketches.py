@@ -1,7 +1,7 @@
 """Sketches of a text: 256 bits whose Hamming distance says how much two texts share.
 
 SimHash is one sketch of the whole text, for copies with small edits. MinHash has one for each chunk
-of about 600 characters, for texts that were cut, merged or quoted. docs/hashing-documents.md
+of about 600 characters, for texts that were cut, merged or quoted. docs/hashing.md
 defines both exactly enough to write them again in another language.
 
 All arithmetic is of unsigned 64-bit integers, modulo 2^64.

@@ -17,16 +17,13 @@ from firstseen.hashing.exact import exact_hashes, read_blocks
 from firstseen.hashing.forms import BankProfile
 from firstseen.hashing.frame_forms import HashedFrame, asked_frame, listed_frame, of_frame
 from firstseen.hashing.frames import Frame, Watch, video_frames
+from firstseen.hashing.item_limits import BANK_HASHES, QUERY_HASHES
 from firstseen.hashing.luma import Box, Luma
 from firstseen.hashing.pdq import Pdq, luma_of
 from firstseen.hashing.video_limits import Progress, Sampling, VideoLimits
 from firstseen.hashing.videohash import Collage
 from firstseen.items import Hash, Item, MediaType
 
-# The server's own default for one item.
-QUERY_HASHES: Final = 1_024
-# A film of three hours at one frame a second fits whole.
-BANK_HASHES: Final = 20_000
 # Encoding again moves a good frame by 0 to 8 bits, so frames that close say the same thing,
 # and ten minutes of a still picture are one frame and not the share that decides.
 _SAME_BITS: Final = 8

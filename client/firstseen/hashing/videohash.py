@@ -23,7 +23,7 @@ from PIL import Image
 
 from firstseen.hashing.black_bars import Crop, find_crop
 from firstseen.hashing.frames import open_video, refusing_damage, video_stream
-from firstseen.hashing.video_limits import Budget, VideoLimits
+from firstseen.hashing.video_limits import MAX_OFFSET_MS, Budget, VideoLimits
 from firstseen.items import Hash, HashType, HashValue
 
 # All numbers below are those of videohash 3.0.1 and of what it calls.
@@ -76,6 +76,7 @@ class Collage:
         self._last: bytes | None = None
         self._last_frame: av.VideoFrame | None = None
         self._pictures: list[bytes] = []
+        self._end_s = 0.0
         self._refused = False
 
     def see(self, frame: av.VideoFrame, time_s: float) -> None:
@@ -99,6 +100,7 @@ class Collage:
         except (av.error.FFmpegError, ValueError):  # odd sizes, or a crop of another size
             self._refused = True
         self._last_frame = frame
+        self._end_s = max(self._end_s, time_s + _lasts_s(frame))
 
     def _copies(self, frame: av.VideoFrame, time_s: float) -> tuple[int, int]:
         """How often the frame before this and this frame are written, at one a second.
@@ -106,7 +108,7 @@ class Collage:
         FFmpeg's rule for a constant frame rate: a frame is written unless it ends more than
         1.1 s before the next one is due, and as often as seconds have passed.
         """
-        duration_s = float(frame.duration * frame.time_base) if frame.time_base else 0.0
+        duration_s = _lasts_s(frame)
         early_s = _ticked(time_s) - self._next_s
         late_s = early_s + duration_s
         if early_s < 0 < late_s:
@@ -139,7 +141,10 @@ class Collage:
         self._pictures += [bytes(packet) for packet in self._encoder.encode(small)]
 
     def hash(self) -> Hash | None:
-        """The hash; None when there is none."""
+        """The hash, at the end of the clip as its position; None when there is none.
+
+        Only clips of about the same length are alike in it, so whoever compares must know it.
+        """
         if self._encoder is not None and not self._refused:
             self._pictures += [bytes(packet) for packet in self._encoder.encode(None)]
             self._encoder = None
@@ -149,7 +154,12 @@ class Collage:
         wavelet = imagehash.whash(_collage(pictures)).hash.reshape(-1)
         colours = np.array([a == b for a, b in zip(_dominant(pictures), _COLOURS, strict=True)])
         value = np.packbits(wavelet.astype(bool) ^ colours).tobytes()
-        return Hash(HashType.VIDEOHASH, HashValue(value))
+        length_ms = min(max(round(self._end_s * 1000), 0), MAX_OFFSET_MS)
+        return Hash(HashType.VIDEOHASH, HashValue(value), frame_offset_ms=length_ms)
+
+
+def _lasts_s(frame: av.VideoFrame) -> float:
+    return float(frame.duration * frame.time_base) if frame.time_base else 0.0
 
 
 def _ticked(time_s: float) -> float:

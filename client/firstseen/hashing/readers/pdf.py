@@ -75,7 +75,7 @@ def _add_pictures(page: pdfium.PdfPage, index: int, content: Content) -> None:
             return
         try:
             _add_picture(picture, index, content)
-        except pdfium.PdfiumError:
+        except (pdfium.PdfiumError, UnicodeDecodeError):  # the name of a filter that is none
             continue  # a damaged picture; the page's text is there
 
 
