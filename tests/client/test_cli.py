@@ -77,7 +77,7 @@ def test_hash_only_shows_the_hashes_and_needs_no_server(
     assert code == 0
     assert line["media_type"] == "image"
     assert [h["type"] for h in line["hashes"]] == [
-        *["pdq"] * 8,
+        *["pdq"] * 9,
         *["pdq_tile"] * 4,
         "sha256",
         "md5",

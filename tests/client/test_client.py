@@ -308,7 +308,7 @@ def test_file_is_hashed_here_and_only_hashes_leave(
 ) -> None:
     assert asker.check_file(photos[0]).verdict is Verdict.KNOWN
     sent = script.checked[0]
-    assert [h.type for h in sent.hashes] == [PDQ] * 8 + [SHA256]
+    assert [h.type for h in sent.hashes] == [PDQ] * 9 + [SHA256]
     assert sent.ByteSize() < 500
 
 

@@ -81,7 +81,7 @@ def test_side_and_profile_say_which_forms(run: Run) -> None:
         _, out, _ = run(PHOTOS[0], "--json", *words)
         types = [hash_["type"] for hash_ in json.loads(out)["hashes"]]
         counts.append((types.count("pdq"), types.count("pdq_tile")))
-    assert counts[0] == (8, 4)
+    assert counts[0] == (9, 4)
     assert counts[1] == (1, 0)
     assert counts[2][0] > 4
 
