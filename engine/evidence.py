@@ -7,9 +7,10 @@
     PDQ or a tile of frames        30 % of either video's frames, and two;    near
                                    or 30 % of the frames with one picture
     SimHash of a text              alone
-    MinHash of chunks              half of either text's chunks               near from a fifth on
+    MinHash of chunks              half of either text's chunks, and two      near from a fifth on
     PDQ of pages without text      half of either document's such pages       near
-    videohash, pictures in a text  never                                      near
+    videohash, TLSH, pictures in a never                                      near
+    document
 
 What is near never makes a verdict; it is for a person to look at. Two videos match at 30 %
 of frames since clips are cut out of longer ones and put into longer ones: of 3,160 pairs of
@@ -36,6 +37,7 @@ MATCH_PAGES_SHARE: Final = 0.5
 NEAR_CHUNKS_SHARE: Final = 0.2
 MATCH_FRAMES: Final = 2
 MATCH_TILES: Final = 2
+MATCH_CHUNKS: Final = 2
 # videohash is a collage of a frame a second: clips of another number of frames are not alike in it
 # (0 of 1,439 pairs), unrelated ones of the same number are in one of eighteen.
 _SAME_LENGTH_MS: Final = 1_000
@@ -94,6 +96,22 @@ class Asked:
         """For each hit, where in the asked item it was taken."""
         return np.array(self.question.positions, np.uint32)[self.found.queries]
 
+    def frames(self) -> _Ints:
+        """For each hit, which frame of the asked item it is of: the same number, the same frame."""
+        return _apart(self.positions(), self.found.queries)
+
+    def listed_frames(self) -> _Ints:
+        """For each hit, which frame of the listed item it is of."""
+        return _apart(self.found.positions, self.found.entry_ids)
+
+
+def _apart(positions: npt.NDArray[np.uint32], hashes: npt.NDArray[np.generic]) -> _Ints:
+    """Numbers positions; hashes of no position are each of a frame of their own."""
+    frames: _Ints = np.where(
+        positions == NO_POSITION, NO_POSITION + hashes.astype(np.int64), positions.astype(np.int64)
+    )
+    return frames
+
 
 def assess(
     media_type: MediaType, asked: Mapping[HashType, Asked], extent: Extent
@@ -146,7 +164,7 @@ def _shares(media_type: MediaType, hash_type: HashType, own: Asked, extent: Exte
             return _chunks(hash_type, own, extent, MATCH_CHUNKS_SHARE).of(found.item_ids)
         case HashType.PAGE_PDQ:
             return _chunks(hash_type, own, extent, MATCH_PAGES_SHARE).of(found.item_ids)
-        case HashType.PDQ | HashType.VIDEOHASH:
+        case HashType.PDQ | HashType.VIDEOHASH | HashType.TLSH:
             return _alone(np.zeros(len(found), np.bool_))
         case _:
             return _alone(np.ones(len(found), np.bool_))
@@ -225,11 +243,15 @@ def _frames(asked: Mapping[HashType, Asked], extent: Extent) -> _Items:
     """
     of_frames = [asked[t] for t in (HashType.PDQ, HashType.PDQ_TILE) if t in asked]
     found = Found.concat([own.found for own in of_frames if len(own.found)])
-    of_query = [own.positions() for own in of_frames if len(own.found)]
-    query_count = len({position for own in of_frames for position in own.question.positions})
+    hit = [own for own in of_frames if len(own.found)]
+    of_query = [own.frames() for own in hit]
+    of_listed = [own.listed_frames() for own in hit]
+    asked_at = [position for own in of_frames for position in own.question.positions]
+    query_count = len(set(asked_at) - {NO_POSITION}) + asked_at.count(NO_POSITION)
     ids, first, groups = np.unique(found.item_ids, return_index=True, return_inverse=True)
-    queried = _distinct(groups, np.concatenate([*of_query, np.empty(0, np.uint32)]), len(ids))
-    listed = _distinct(groups, found.positions, len(ids))
+    nothing = np.empty(0, np.int64)
+    queried = _distinct(groups, np.concatenate([nothing, *of_query]), len(ids))
+    listed = _distinct(groups, np.concatenate([nothing, *of_listed]), len(ids))
     extents = np.array([extent(HashType.PDQ, item_id) for item_id in ids.tolist()], np.int64)
     extents = np.maximum(extents, listed)  # a list from elsewhere may have tiles of other frames
     query_shares = (queried / max(query_count, 1)).astype(np.float32)
@@ -243,14 +265,21 @@ def _frames(asked: Mapping[HashType, Asked], extent: Extent) -> _Items:
 
 
 def _chunks(hash_type: HashType, own: Asked, extent: Extent, match_share: float) -> _Items:
-    """What is found of each listed document by chunks or pages, one hash each."""
-    found = own.found
+    """What is found of each listed document by chunks or pages, one hash each.
+
+    One chunk is little, such as a letterhead: two have to agree, where both sides have two.
+    """
+    found, query_count = own.found, len(own.question.values)
     ids, groups = np.unique(found.item_ids, return_inverse=True)
     extents = np.array([extent(hash_type, item_id) for item_id in ids.tolist()], np.int64)
-    queried = _distinct(groups, found.queries, len(ids)) / len(own.question.values)
-    listed = _distinct(groups, found.entry_ids, len(ids)) / np.maximum(extents, 1)
-    is_match = np.maximum(queried, listed) >= match_share
-    return _Items(ids, is_match, queried.astype(np.float32), listed.astype(np.float32))
+    queried = _distinct(groups, found.queries, len(ids))
+    listed = _distinct(groups, found.entry_ids, len(ids))
+    least = np.minimum(min(MATCH_CHUNKS, query_count), extents)
+    enough = np.minimum(queried, listed) >= least
+    query_shares = np.where(enough, queried / query_count, 0.0).astype(np.float32)
+    listed_shares = np.where(enough, listed / np.maximum(extents, 1), 0.0).astype(np.float32)
+    is_match = np.maximum(query_shares, listed_shares) >= match_share
+    return _Items(ids, is_match, query_shares, listed_shares)
 
 
 def same_length(own: Asked) -> Asked:

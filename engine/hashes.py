@@ -121,7 +121,6 @@ JUDGED_TYPES: Final[Mapping[MediaType, frozenset[HashType]]] = MappingProxyType(
             HashType.TEXT_SHA256,
             HashType.SIMHASH,
             HashType.MINHASH,
-            HashType.TLSH,
             HashType.PAGE_PDQ,
         },
     }
@@ -132,7 +131,7 @@ SUPPORTING_TYPES: Final[Mapping[MediaType, frozenset[HashType]]] = MappingProxyT
     {
         MediaType.IMAGE: frozenset(),
         MediaType.VIDEO: frozenset({HashType.VIDEOHASH}),
-        MediaType.DOCUMENT: frozenset({HashType.PDQ}),
+        MediaType.DOCUMENT: frozenset({HashType.PDQ, HashType.TLSH}),
     }
 )
 

@@ -7,7 +7,8 @@ from typing import Final
 
 from engine.entries import ItemId, ListedItem
 from engine.errors import InvalidInputError, LimitError
-from engine.hashes import Item
+from engine.hashes import SUPPORTING_TYPES, Item
+from engine.policy import BankRole, Rules
 from engine.verdict import Match, Verdict
 from firstseen.v1 import review_pb2, review_pb2_grpc
 from server.boundary import Context
@@ -101,8 +102,9 @@ class ReviewService(review_pb2_grpc.ReviewServiceServicer):
         ranked = []
         for tag, item in zip(tags, items, strict=True):
             matches, listed, verdict = self._found(view, item)
-            severity = max((listed[m.item_id].labels.severity for m in matches), default=0)
-            is_near = verdict is not Verdict.KNOWN and bool(matches)
+            telling = [m for m in matches if _tells(m, item, view.snapshot.rules)]
+            severity = max((listed[m.item_id].labels.severity for m in telling), default=0)
+            is_near = verdict is not Verdict.KNOWN and bool(telling)
             ranked.append((priority_key(verdict, severity, is_near=is_near), tag, verdict))
         ranked.sort(key=lambda entry: entry[0])
         return review_pb2.PrioritiseResponse(
@@ -117,6 +119,12 @@ class ReviewService(review_pb2_grpc.ReviewServiceServicer):
             ],
             checkpoint=from_checkpoint(view.snapshot.checkpoint),
         )
+
+
+def _tells(match: Match, item: Item, rules: Rules) -> bool:
+    """Whether a match says something of an item: not what was cleared, nor what only supports."""
+    is_known = rules.banks[match.bank_id].policy.role is BankRole.KNOWN
+    return is_known and match.type not in SUPPORTING_TYPES[item.media_type]
 
 
 def priority_key(verdict: Verdict, severity: int, *, is_near: bool) -> tuple[int, bool, int]:

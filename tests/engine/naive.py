@@ -99,12 +99,14 @@ class Naive:
         if kind in {HashType.MINHASH, HashType.PAGE_PDQ}:
             asked = [q for q in queries if q.type is kind]
             size = self._extent(listed, kind)
-            of_query = len({hit.query for hit in hits}) / len(asked)
-            of_listed = len({hit.entry_id for hit in hits}) / size
+            seen, shown = {hit.query for hit in hits}, {hit.entry_id for hit in hits}
+            if min(len(seen), len(shown)) < min(2, len(asked), size):
+                return _Worth(is_match=False, of_query=0.0, of_listed=0.0)
+            of_query, of_listed = len(seen) / len(asked), len(shown) / size
             return _Worth(max(of_query, of_listed) >= 0.5, of_query, of_listed)
         if kind is HashType.PDQ:
             return _Worth(item.media_type is MediaType.IMAGE and not as_document)
-        return _Worth(kind is not HashType.VIDEOHASH)
+        return _Worth(kind not in {HashType.VIDEOHASH, HashType.TLSH})
 
     def _extent(self, listed: ListedItem, kind: HashType) -> int:
         positions = [position_of(h) for h in listed.item.hashes if h.type is kind]
@@ -114,9 +116,9 @@ class Naive:
         listed = hits[0].listed
         whole = [hit for hit in hits if hit.query.type is HashType.PDQ]
         tiles = [hit for hit in hits if hit.query.type is HashType.PDQ_TILE]
-        asked = {q.position for q in queries if q.type in FRAMES}
-        seen = {hit.query.position for hit in whole + tiles}
-        shown = {hit.position for hit in whole + tiles}
+        asked = {self._frame(q.position, q) for q in queries if q.type in FRAMES}
+        seen = {self._frame(hit.query.position, hit.query) for hit in whole + tiles}
+        shown = {self._frame(hit.position, hit.entry_id) for hit in whole + tiles}
         size = max(self._extent(listed, HashType.PDQ), len(shown))
         of_query, of_listed = len(seen) / len(asked), len(shown) / size
         media = listed.item.media_type
@@ -126,6 +128,11 @@ class Naive:
             by_listed and media is MediaType.VIDEO
         )
         return _Worth(is_match, of_query, of_listed)
+
+    @staticmethod
+    def _frame(position: int, of_none: object) -> object:
+        """What tells a frame: its position, or what has none and so is one by itself."""
+        return of_none if position == NO_POSITION else position
 
     def _pair(self, hit: _Hit, hits: list[_Hit]) -> bool:
         same = [

@@ -310,6 +310,38 @@ def test_text_is_known_by_its_share_of_chunks(
     assert {m.strength for m in snapshot.matches(asked)} == strengths
 
 
+def test_frames_without_a_position_are_each_one() -> None:
+    model = ListModel(bank(1))
+    model.load(1, clip(0, 20))
+    snapshot = Snapshot.of(model.contents())
+    one = video(*(pdq(value(n)) for n in (0, *range(300, 400))))
+    assert snapshot.judge(one) is model.judge(one) is Verdict.NOVEL
+    half = video(*(pdq(value(n)) for n in (*range(10), *range(300, 310))))
+    assert snapshot.judge(half) is model.judge(half) is Verdict.KNOWN
+
+
+def test_one_chunk_of_a_text_of_several_says_nothing() -> None:
+    model = ListModel(bank(1))
+    model.load(1, document(*(chunk(value(n)) for n in range(30))))
+    snapshot = Snapshot.of(model.contents())
+    letter = document(chunk(value(0)), chunk(value(400)))
+    assert snapshot.judge(letter) is model.judge(letter) is Verdict.NOVEL
+    assert snapshot.matches(letter) == ()
+    quote = document(chunk(value(0)))
+    assert snapshot.judge(quote) is model.judge(quote) is Verdict.KNOWN
+
+
+def test_tlsh_and_videohash_support_and_never_decide() -> None:
+    tlsh = Hash(HashType.TLSH, value(1, 35))
+    length = Hash(HashType.VIDEOHASH, value(1, 8), frame_offset_ms=9_000)
+    model = ListModel(bank(1))
+    model.load(1, document(tlsh), video(length))
+    snapshot = Snapshot.of(model.contents())
+    for asked in (document(tlsh, chunk(value(3))), video(length, frame(value(3), 0))):
+        assert snapshot.judge(asked) is Verdict.NOVEL
+        assert [m.strength for m in snapshot.matches(asked)] == [Strength.NEAR]
+
+
 def test_withdrawn_meanwhile_counts_for_nothing() -> None:
     model = ListModel(bank(1))
     (item_id,) = model.load(1, picture(pdq(value(1))))
