@@ -46,13 +46,15 @@ class EqualityIndex(Index):
         want = {"rows": ((len(values),), "int64"), "prefixes": ((len(values),), "uint64")}
         if shapes != want:
             raise CorruptError("equality index: arrays of another shape")
-        return cls(values, arrays["rows"], arrays["prefixes"])
+        rows = arrays["rows"]
+        if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(values):
+            raise CorruptError("equality index: rows that there are not")
+        return cls(values, rows, arrays["prefixes"])
 
     def __len__(self) -> int:
         return len(self._values)
 
-    @property
-    def query_ns(self) -> float:
+    def query_ns(self, max_distance_bits: int) -> float:
         """See `Index.query_ns`."""
         return _QUERY_NS
 

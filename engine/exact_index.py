@@ -27,8 +27,7 @@ class ExactIndex(Index):
     def __len__(self) -> int:
         return len(self._words)
 
-    @property
-    def query_ns(self) -> float:
+    def query_ns(self, max_distance_bits: int) -> float:
         """See `Index.query_ns`."""
         return len(self) * _ROW_NS
 

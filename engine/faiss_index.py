@@ -35,8 +35,7 @@ class FaissFlatIndex(Index):
     def __len__(self) -> int:
         return int(self._flat.ntotal)
 
-    @property
-    def query_ns(self) -> float:
+    def query_ns(self, max_distance_bits: int) -> float:
         """See `Index.query_ns`."""
         return len(self) * _ROW_NS
 
@@ -79,8 +78,7 @@ class FaissMultiHashIndex(Index):
     def __len__(self) -> int:
         return int(self._hashed.ntotal)
 
-    @property
-    def query_ns(self) -> float:
+    def query_ns(self, max_distance_bits: int) -> float:
         """See `Index.query_ns`."""
         return len(self) * _MULTI_HASH_ROW_NS
 

@@ -72,9 +72,8 @@ class Index(ABC):
     def __len__(self) -> int:
         """How many rows it has."""
 
-    @property
     @abstractmethod
-    def query_ns(self) -> float:
+    def query_ns(self, max_distance_bits: int) -> float:
         """About how long one query takes, to decide where to run it; right within a few times."""
 
     @abstractmethod

@@ -63,6 +63,10 @@ class Found:
         """Those at `rows`."""
         return Found(**{name: column[rows] for name, column in self.arrays().items()})
 
+    def shifted(self, by: int) -> "Found":
+        """The same, each query numbered higher."""
+        return replace(self, queries=self.queries + by)
+
     @classmethod
     def concat(cls, parts: Sequence["Found"]) -> "Found":
         """All of them together; of none, `NOTHING_FOUND`."""
@@ -184,9 +188,9 @@ class Layer:
     def __len__(self) -> int:
         return sum(len(part) for part in self.parts)
 
-    def query_ns(self) -> float:
-        """About how long one query takes."""
-        return sum(part.index.query_ns for part in self.parts)
+    def query_ns(self, max_distance_bits: int) -> float:
+        """About how long one query within a distance takes."""
+        return sum(part.index.query_ns(max_distance_bits) for part in self.parts)
 
     def loose_count(self) -> int:
         """How many rows a new segment would take up or leave out."""

@@ -20,7 +20,8 @@ import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
+from itertools import pairwise
 from typing import Any, Final, Self
 
 import numpy as np
@@ -36,7 +37,7 @@ from engine.mih_plan import Plan, Probes, max_candidates, permutation, scan_ns
 _PLANNED_DISTANCE_BITS: Final = SPECS[HashType.PDQ].default_distance_bits
 _SCANNED_ROWS: Final = 256  # a group as small costs less to compare than to look up
 _MINORITY: Final = 8  # one kind of weight is listed apart when it is under an eighth
-_FIRST_HITS: Final = 256
+_FIRST_HITS: Final = 512
 _ANY: Final = -1  # queries of any weight
 
 
@@ -81,11 +82,12 @@ class _Group:
             list(pool.map(fill, range(len(plan.widths))))
         return cls(parity, rows, plan, offsets, postings)
 
-    def query_ns(self) -> float:
-        """What one query within the planned distance is expected to take."""
-        if self.plan is None:
+    def query_ns(self, max_distance_bits: int) -> float:
+        """What one query is expected to take; also works out where it will look."""
+        radius = self.radius_of(0, max_distance_bits)
+        if self.plan is None or radius < 0 or self._probes_for(radius) is None:
             return scan_ns(len(self.rows))
-        return self.plan.cost_ns(len(self.rows), _PLANNED_DISTANCE_BITS)
+        return self.plan.cost_ns(len(self.rows), radius)
 
     def radius_of(self, parity: int, max_distance_bits: int) -> int:
         """The largest distance within the limit that a query of this parity can have here."""
@@ -121,6 +123,27 @@ class _Group:
         )
         group._check(size_bits)
         return group
+
+    def check_rows(self, values: npt.NDArray[np.uint8]) -> None:
+        """What a search relies on beside the shapes: where buckets end, which rows there are.
+
+        Raises:
+            CorruptError: the arrays are of no index that was built.
+        """
+        count = len(self.rows)
+        is_sound = not count or (int(self.rows[-1]) < len(values) and _ascends(self.rows))
+        if self.plan is not None:
+            starts = self.plan.offset_starts
+            for begin, end in pairwise(starts):
+                own = self.offsets[begin:end]
+                falls = bool((own[1:] < own[:-1]).any())
+                is_sound &= own[0] == 0 and own[-1] == count and not falls
+        if self.parity is not None and count and is_sound:
+            some = np.ascontiguousarray(values[self.rows[:: max(1, count // 1_000)]])
+            weights = np.bitwise_count(some).sum(axis=1) & 1
+            is_sound &= bool((weights == self.parity).all())
+        if not is_sound:
+            raise CorruptError("multi-index hashing: arrays of no index that was built")
 
     def _check(self, size_bits: int) -> None:
         """The kernels read where the arrays say, so they must be as long as they say."""
@@ -234,17 +257,21 @@ class MihIndex(Index):
             restored = [_Group.restore(values.shape[1] * 8, groups[n]) for n in sorted(groups)]
         except (KeyError, ValueError) as error:
             raise CorruptError("multi-index hashing: an array is missing") from error
-        if sum(len(group.rows) for group in restored) != len(values):
+        parities = [group.parity for group in restored]
+        if sum(len(group.rows) for group in restored) != len(values) or len(set(parities)) != len(
+            parities
+        ):
             raise CorruptError("multi-index hashing: the groups are not all of the rows")
+        for group in restored:
+            group.check_rows(values)
         return cls(values, restored)
 
     def __len__(self) -> int:
         return len(self._values)
 
-    @cached_property
-    def query_ns(self) -> float:
+    def query_ns(self, max_distance_bits: int) -> float:
         """See `Index.query_ns`."""
-        return sum(group.query_ns() for group in self._groups)
+        return sum(group.query_ns(max_distance_bits) for group in self._groups)
 
     def search(
         self,
@@ -270,6 +297,10 @@ class MihIndex(Index):
 
 
 _permutation = cache(permutation)
+
+
+def _ascends(rows: npt.NDArray[np.uint32]) -> bool:
+    return bool((rows[1:] > rows[:-1]).all())
 
 
 def _by_parity(

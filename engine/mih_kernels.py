@@ -23,6 +23,10 @@ _LINE_WORDS = 8  # a cache line is 64 bytes
 # 25 % slower, none is 60 % slower.
 _PREFETCH_BUCKETS = 12
 _SCAN_BLOCK = 64  # rows; seldom is one of so many near
+# A near row is met once a chunk, and each time it costs some 150 ns to see that it was reported.
+# From one hit in so many rows on, and at least so many, comparing every row costs less.
+_CLUSTER_ROWS = 800
+_CLUSTER_HITS = 64
 
 
 @inlined
@@ -247,16 +251,62 @@ def _count_passing(
 
 
 @inlined
-def _is_first(value: Any, source_bits: Any, code: Any, query: Any, chunks: Any, c: int) -> bool:
-    """Whether no chunk before this one has led to this value; `code` is room for its code."""
-    if c > 0:
-        _permute(value, source_bits, code)
+def _is_first(code: Any, query: Any, chunks: Any, c: int) -> bool:
+    """Whether no chunk before this one has led to this code already."""
     for earlier in range(c):
         low_bit, width = chunks[earlier, 0], chunks[earlier, 1]
         flipped = _chunk(code, low_bit, width) ^ _chunk(query, low_bit, width)
         if np.int64(popcount(np.uint64(flipped))) <= chunks[earlier, 2]:
             return False
     return True
+
+
+@inlined
+def _look_into(
+    values: Any,
+    flat: Any,
+    begins: Any,
+    ends: Any,
+    chunks: Any,
+    mask_bounds: Any,
+    source_bits: Any,
+    query: Any,
+    number: int,
+    radius: Any,
+    turn: int,
+    code: Any,
+    other: Any,
+    hits: Any,
+    found: int,
+) -> int:
+    """Reports what is near in the buckets of a query, until there are over `turn` hits.
+
+    Args as `probe` has them; `begins` and `ends` are the buckets', `code` is the query's and
+    `other` room for that of a row.
+    """
+    words = code.shape[0]
+    half = _HIGH_HALF if words > 1 else np.uint64(0)  # a code of one word is whole in the first
+    _fetch_first(flat, begins, ends)
+    for c in range(chunks.shape[0]):
+        word = chunks[c, 0] >> 6
+        first, second = code[(word + 2) % words], code[(word + 3) % words]
+        for p in range(mask_bounds[c], mask_bounds[c + 1]):
+            _fetch_next(flat, begins, ends, p)
+            passed = _count_passing(flat, begins[p], ends[p], first, second, half, radius)
+            # Seldom does one pass.
+            for at in range(begins[p], ends[p] if passed else begins[p], 2):
+                if found > turn or _bits_apart(flat, at, first, second, half) > radius:
+                    continue
+                row = np.int64(flat[at + 1] & _LOW_HALF)
+                if row >= values.shape[0]:  # of no index that we made
+                    continue
+                distance = _distance(values[row], query)
+                if distance <= radius:
+                    if c > 0:
+                        _permute(values[row], source_bits, other)
+                    if _is_first(other, code, chunks, c):
+                        found = _report(hits, found, number, row, distance)
+    return found
 
 
 @compiled(
@@ -312,8 +362,7 @@ def probe(
     Returns:
         How many hits there are; of more than `h` only the first `h` were written.
     """
-    words, flat = values.shape[1], postings.reshape(-1)
-    half = _HIGH_HALF if words > 1 else np.uint64(0)  # a code of one word is whole in the first
+    words, listed, flat = values.shape[1], rows.shape[0], postings.reshape(-1)
     begins, ends = np.empty(masks.shape[0], np.int64), np.empty(masks.shape[0], np.int64)
     code, other = np.empty(words, np.uint64), np.empty(words, np.uint64)
     found = 0
@@ -321,27 +370,15 @@ def probe(
         query = queries[number]
         if not _is_of(parity, query):
             continue
-        most = found + max_hits
+        start, most = found, found + max_hits
+        turn = found + max(_CLUSTER_HITS, listed // _CLUSTER_ROWS)
         _permute(query, source_bits, code)
-        listed = rows.shape[0]
         candidates = _look_up(code, offsets, chunks, masks, mask_bounds, listed, begins, ends)
-        if candidates > max_candidates:
-            found = _scan_one(values, rows, query, number, radius, most, hits, found)
-            continue
-        _fetch_first(flat, begins, ends)
-        for c in range(chunks.shape[0]):
-            word = chunks[c, 0] >> 6
-            first, second = code[(word + 2) % words], code[(word + 3) % words]
-            for p in range(mask_bounds[c], mask_bounds[c + 1]):
-                _fetch_next(flat, begins, ends, p)
-                passed = _count_passing(flat, begins[p], ends[p], first, second, half, radius)
-                # Seldom does one pass.
-                for at in range(begins[p], ends[p] if passed else begins[p], 2):
-                    if found > most or _bits_apart(flat, at, first, second, half) > radius:
-                        continue
-                    row = np.int64(flat[at + 1] & _LOW_HALF)
-                    distance = _distance(values[row], query)
-                    is_near = distance <= radius
-                    if is_near and _is_first(values[row], source_bits, other, code, chunks, c):
-                        found = _report(hits, found, number, row, distance)
+        if candidates <= max_candidates:
+            found = _look_into(
+                values, flat, begins, ends, chunks, mask_bounds, source_bits, query, number, radius,
+                turn, code, other, hits, found,
+            )  # fmt: skip
+        if candidates > max_candidates or found > turn:
+            found = _scan_one(values, rows, query, number, radius, most, hits, start)
     return found

@@ -22,21 +22,17 @@ from engine.entries import Checkpoint, Columns, EntryId, ItemId
 from engine.errors import CorruptError
 from engine.evidence import Asked, Evidence, assess, only_near, same_length
 from engine.hashes import SPECS, HashType, Item
-from engine.index import ALL_HITS
 from engine.index_choice import Choosers, choosers
 from engine.index_kind import IndexKind
-from engine.layer import NOTHING_FOUND, Found, Layer, Part
+from engine.layer import Found, Layer, Part
 from engine.policy import Bank, BankId, BankRole, Rules
 from engine.question import Question, ask
+from engine.search import Search
 from engine.segment import Segment
 from engine.store import Contents, Delta
 from engine.verdict import Match, Nearness, Strength, Verdict, decide
 
 _AUTO: Final = choosers(IndexKind.AUTO)
-# A hash that matches so many entries is common to unrelated items, as that of a blank page is, and
-# says nothing of any: it is left early, and what rests on it alone is UNSURE. A picture that is
-# listed a thousand times over, with all its crops, stays well under it.
-COMMON_HITS: Final = 16_384
 _RANK: Final = 1_024  # more than any distance
 _NO_LIMIT: Final = -1  # a distance is never as small: a bank that does not match
 
@@ -142,7 +138,10 @@ class Snapshot:
     ) -> "Snapshot":
         rules = Rules.of(banks)
         limits = {hash_type: _Limits.of(hash_type, rules) for hash_type in rules.types}
-        query_ns = {hash_type: layer.query_ns() for hash_type, layer in layers.items()}
+        query_ns = {
+            hash_type: layers[hash_type].query_ns(rule.max_distance_bits)
+            for hash_type, rule in rules.types.items()
+        }
         return cls(checkpoint, rules, layers, limits, query_ns)
 
     def advance(self, delta: Delta) -> "Snapshot":
@@ -166,7 +165,7 @@ class Snapshot:
 
     def search_ns(self, item: Item) -> float:
         """About how long searching an item takes, to decide where to do it."""
-        return sum(self._query_ns[hash_.type] for hash_ in item.hashes)
+        return sum(self._query_ns.get(hash_.type, 0.0) for hash_ in item.hashes)
 
     def judge(self, item: Item, without: Collection[ItemId] = ()) -> Verdict:
         """Says what an item is, without telling why.
@@ -228,7 +227,7 @@ class Snapshot:
             limits = self._limits[hash_type]
             most = self.rules.types[hash_type].max_distance_bits
             found = self._within(hash_type, question, most, limits.distance_bits, common)
-            hits_anything |= found is not NOTHING_FOUND
+            hits_anything |= len(found) > 0
             asked[hash_type] = Asked(question, found)
         return asked if hits_anything else {}
 
@@ -240,18 +239,10 @@ class Snapshot:
         limits_bits: npt.NDArray[np.int32],
         common: set[int],
     ) -> Found:
-        max_hits = COMMON_HITS if SPECS[hash_type].perceptual else ALL_HITS
-        found = self._layers[hash_type].search(question.queries(), max_distance_bits, max_hits)
-        if found is NOTHING_FOUND:
-            return found
-        if len(found) > max_hits:
-            counts = np.bincount(found.queries, minlength=len(question.values))
-            flooded = counts > max_hits
-            common.update(question.hash_indexes[query] for query in np.flatnonzero(flooded))
-            found = found.select(~flooded[found.queries])
-        within = found.distances_bits <= limits_bits[found.bank_ids]
-        if not within.all():
-            found = found.select(within)
+        layer, is_bounded = self._layers[hash_type], SPECS[hash_type].perceptual
+        search = Search(layer, max_distance_bits, limits_bits, is_bounded)
+        found = search.run(question)
+        common.update(question.hash_indexes[query] for query in search.common)
         if hash_type is HashType.VIDEOHASH:
             return same_length(Asked(question, found)).found
         return found

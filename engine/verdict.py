@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from engine.entries import EntryId, ItemId
-from engine.hashes import SPECS, Hash, HashType, Item
+from engine.hashes import SPECS, Hash, HashType, Item, MediaType
 from engine.policy import BankId, Rules
 
 
@@ -99,8 +99,31 @@ def decide(
         return Verdict.UNSUPPORTED
     if known is not None and (cleared is None or known < cleared):
         return Verdict.KNOWN
+    # An equal file that was cleared is what it is, whatever else it looks like.
+    if cleared is not None and not cleared.alike:
+        return Verdict.NOVEL
+    if common and _is_blinded(item, rules, common):
+        return Verdict.UNSURE
     is_judged = cleared is not None or _was_judged(item, rules, common)
     return Verdict.NOVEL if is_judged else Verdict.UNSURE
+
+
+def _is_blinded(item: Item, rules: Rules, common: Collection[int]) -> bool:
+    """Whether hashes that say nothing could have hidden a match.
+
+    The hashes of a picture are alternatives, so one that is common is enough, whatever the mirrored
+    form says. Of frames, chunks and pages it takes half.
+    """
+    judged = rules.judged[item.media_type]
+    perceptual = [
+        index
+        for index, hash_ in enumerate(item.hashes)
+        if hash_.type in judged and SPECS[hash_.type].perceptual
+    ]
+    hidden = sum(index in common for index in perceptual)
+    if item.media_type is MediaType.IMAGE:
+        return hidden > 0
+    return 2 * hidden >= len(perceptual)
 
 
 def _was_judged(item: Item, rules: Rules, common: Collection[int]) -> bool:

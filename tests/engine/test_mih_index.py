@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from bench.running import environment
+from engine.errors import CorruptError
 from engine.exact_index import ExactIndex
 from engine.index import Index
 from engine.mih_index import MihIndex
@@ -104,6 +105,33 @@ def test_real_hashes_agree_with_numpy(shared_data: Path) -> None:
     queries = near(listed)
     for distance in (0, 30, 31, 47):
         assert pairs(index.search(queries, distance)) == pairs(oracle.search(queries, distance))
+
+
+@pytest.mark.parametrize("copies", [1, 60, 70, 500, 3_000])
+def test_cluster_of_copies_is_found_whole_however_large(copies: int) -> None:
+    listed = weighted(ROWS)
+    listed[:copies] = near(np.repeat(listed[:1], copies, axis=0), copies)
+    index, oracle = MihIndex.build(listed), ExactIndex.build(listed)
+    queries = listed[[0, copies // 2, ROWS - 1]].copy()
+    assert pairs(index.search(queries, 31)) == pairs(oracle.search(queries, 31))
+
+
+@pytest.mark.parametrize("name", ["rows", "offsets", "postings", "layout"])
+def test_arrays_of_no_index_are_refused_or_read_within_bounds(name: str) -> None:
+    listed = weighted(3_000)
+    arrays = {n: a.copy() for n, a in MihIndex.build(listed).arrays().items()}
+    own = arrays[f"0.{name}"]
+    if name == "postings":  # too many to check: what they name is checked when it is met
+        own[:, 1] |= np.uint64(0xFFFF_FFFF)
+        restored = MihIndex.restore(listed, arrays)
+        assert len(restored.search(listed[:10].copy(), 31)) == 0
+        return
+    if name == "layout":
+        own[0] = 1
+    else:
+        own[len(own) // 2] = 2**32 - 1
+    with pytest.raises(CorruptError, match="no index that was built"):
+        MihIndex.restore(listed, arrays)
 
 
 def test_threads_search_alike() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from engine import search as search_module
 from engine import snapshot as snapshot_module
 from engine.entries import Checkpoint
 from engine.errors import CorruptError
@@ -191,22 +192,56 @@ def test_flood_of_matches_is_judged_without_an_object_for_each(
     assert snapshot.judge(picture(pdq(value(1)))) is Verdict.KNOWN
 
 
-def test_hash_that_is_common_makes_nothing_known_and_nothing_novel(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(snapshot_module, "COMMON_HITS", 100)
+@pytest.fixture
+def few_are_common(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hash is common from a hundred items on."""
+    monkeypatch.setattr(search_module, "COMMON_HITS", 100)
+    monkeypatch.setattr(search_module, "COMMON_ITEMS", 90)
+
+
+@pytest.mark.usefixtures("few_are_common")
+def test_hash_that_is_common_makes_nothing_known_and_nothing_novel() -> None:
     model = ListModel(bank(1))
     model.load(1, *[picture(pdq(value(1)))] * 101, picture(pdq(value(2)), sha256(value(3))))
     snapshot = Snapshot.of(model.contents())
     blank = picture(pdq(flipped(value(1), 3)))
     assert snapshot.judge(blank) is Verdict.UNSURE
     assert snapshot.matches(blank) == ()
-    # What else an item has still counts.
+    # What else an item has still makes it known; that it matches nothing says nothing.
     assert snapshot.judge(picture(pdq(value(1)), pdq(value(2)))) is Verdict.KNOWN
-    assert snapshot.judge(picture(pdq(value(1)), pdq(value(9)))) is Verdict.NOVEL
+    assert snapshot.judge(picture(pdq(value(1)), pdq(value(9)))) is Verdict.UNSURE
     assert snapshot.judge(picture(pdq(value(1)), sha256(value(3)))) is Verdict.KNOWN
     model.withdraw([min(model.listed)])
     assert Snapshot.of(model.contents()).judge(blank) is Verdict.KNOWN
+
+
+@pytest.mark.usefixtures("few_are_common")
+def test_what_a_disabled_bank_lists_or_one_item_repeats_makes_no_hash_common() -> None:
+    model = ListModel(bank(1), bank(2, enabled=False))
+    model.load(2, *[picture(pdq(value(1)))] * 300)
+    model.load(1, picture(pdq(value(1))))
+    still = video(*(frame(value(2), n * 1_000) for n in range(300)))
+    model.load(1, still)
+    snapshot = Snapshot.of(model.contents())
+    assert snapshot.judge(picture(pdq(value(1)))) is Verdict.KNOWN
+    assert snapshot.judge(still) is Verdict.KNOWN
+
+
+@pytest.mark.usefixtures("few_are_common")
+def test_question_of_many_hashes_is_searched_in_slices_and_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(search_module, "_MAX_HITS", 1_000)
+    model = ListModel(bank(1))
+    model.load(1, *(picture(pdq(value(n % 20))) for n in range(1_000)))
+    snapshot = Snapshot.of(model.contents())
+    many = video(*(frame(value(n % 20), n * 1_000) for n in range(300)))
+    # What was left unsearched might have been known.
+    assert snapshot.judge(many) is Verdict.UNSURE
+    assert len(snapshot.matches(many)) < 10_000
+    few = video(*(frame(value(n), n * 1_000) for n in (*range(100, 200), 7)))
+    assert snapshot.judge(few) is model.judge(few) is Verdict.NOVEL
+    assert list(snapshot.matches(few)) == model.matches(few)
 
 
 def test_equal_file_is_cleared_though_known_banks_list_only_pictures() -> None:

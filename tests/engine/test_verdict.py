@@ -110,9 +110,15 @@ def test_strictest_quality_of_the_known_banks_decides() -> None:
 
 def test_common_hash_judges_nothing() -> None:
     assert decide(CLEAR, None, None, RULES, {0}) is Verdict.UNSURE
+    # The forms of a picture are alternatives: what the other says proves nothing.
     both = picture(pdq(value(1), 80), pdq(value(2), 80))
-    assert decide(both, None, None, RULES, {0}) is Verdict.NOVEL
+    assert decide(both, None, None, RULES, {0}) is Verdict.UNSURE
+    assert decide(both, None, alike(3), RULES, {0}) is Verdict.UNSURE
+    assert decide(both, None, EXACT, RULES, {0}) is Verdict.NOVEL
     assert decide(CLEAR, alike(3), None, RULES, {0}) is Verdict.KNOWN
+    text = document(chunk(value(1)), chunk(value(2)), chunk(value(3)))
+    assert decide(text, None, None, RULES, {0}) is Verdict.NOVEL
+    assert decide(text, None, None, RULES, {0, 1}) is Verdict.UNSURE
 
 
 def test_tile_alone_judges_nothing() -> None:
