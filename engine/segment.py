@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from engine.entries import Checkpoint, Columns
 from engine.equality_index import EqualityIndex
@@ -133,6 +133,20 @@ def _columns(hash_type: HashType, arrays: Arrays) -> Columns:
     return columns
 
 
+class SegmentId(NamedTuple):
+    """Tells a segment from one of the same name that was made anew.
+
+    Attributes:
+        name: of its folder.
+        inode: of the folder.
+        made_ns: when it was made.
+    """
+
+    name: str
+    inode: int
+    made_ns: int
+
+
 class SegmentFolder:
     """The segments of a host, for one kind of index."""
 
@@ -149,12 +163,22 @@ class SegmentFolder:
         matches = (_NAME.match(name) for name in found)
         return sorted((m[0] for m in matches if m and m[2] == self._kind), reverse=True)
 
+    def ids(self) -> list[SegmentId]:
+        """The same, so that each can be told from one of the same name."""
+        found = []
+        for name in self.names():
+            with suppress(OSError):  # it has gone meanwhile
+                status = (self._path / name).stat()
+                found.append(SegmentId(name, status.st_ino, status.st_mtime_ns))
+        return found
+
     def read(self, name: str) -> Segment:
         """Checks and maps a segment.
 
         Raises:
             CorruptError: it is damaged; it has been put aside and will not be found again.
             FileNotFoundError: it was removed meanwhile.
+            OSError: it cannot be read now, which says nothing of it.
         """
         try:
             return Segment.restore(*read_folder(self._path / name))
@@ -180,21 +204,28 @@ class SegmentFolder:
             if stage is not None:
                 stage("write", done / max(total, 1))
 
-        # One of the same sequence is of another history of the store, which was replaced.
-        shutil.rmtree(self._path / name, ignore_errors=True)
+        # One of the same sequence is damaged, or of a store that was replaced.
+        self._remove(name)
         write_folder(self._path / name, segment.manifest(), segment.arrays(), told)
         return name
 
     def sweep(self, keep: str) -> None:
-        """Removes every other segment, what was put aside and what was never finished.
+        """Removes every other segment of this kind, what was put aside and was never finished.
 
         Processes that have one mapped keep it until they let go.
         """
+        for name in self.names():
+            if name != keep:
+                self._remove(name)
         for path in self._path.iterdir():
-            name = path.name
-            is_ours = _NAME.match(name) or name.startswith((BUILDING_PREFIX, _DAMAGED_PREFIX))
-            if name != keep and is_ours:
+            if path.name.startswith((BUILDING_PREFIX, _DAMAGED_PREFIX)) and self._kind in path.name:
                 shutil.rmtree(path, ignore_errors=True)
+
+    def _remove(self, name: str) -> None:
+        """Removes a segment: first its name, so that nobody finds half of it."""
+        self.put_aside(name)
+        for path in self._path.glob(f"{_DAMAGED_PREFIX}{name}-*"):
+            shutil.rmtree(path, ignore_errors=True)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -205,7 +236,9 @@ class SegmentFolder:
             OSError: the folder cannot be made or written.
         """
         self._path.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path / "builder.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(
+            self._path / f"builder-{self._kind}.lock", os.O_RDWR | os.O_CREAT, 0o600
+        )
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

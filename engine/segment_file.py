@@ -8,6 +8,7 @@ against the manifest: what is damaged is refused and can be made again. What the
 `segment`'s business.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -85,6 +86,7 @@ def read_folder(path: Path) -> tuple[Manifest, dict[str, npt.NDArray[Any]]]:
     Raises:
         CorruptError: a file is missing, damaged or of another size.
         FileNotFoundError: there is no such folder (any more).
+        OSError: it cannot be read now: too many open files, no memory, no permission.
     """
     if not path.is_dir():
         raise FileNotFoundError(path)
@@ -102,7 +104,11 @@ def read_folder(path: Path) -> tuple[Manifest, dict[str, npt.NDArray[Any]]]:
             if not path.is_dir():
                 raise  # an old one that was removed meanwhile
             raise CorruptError(f"segment {path.name}: {name} is missing") from None
-        except (OSError, ValueError) as error:
+        except (IsADirectoryError, ValueError) as error:
+            raise CorruptError(f"segment {path.name}: {name} is no array") from error
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
             raise CorruptError(f"segment {path.name}: {name} cannot be read") from error
     return manifest, arrays
 
@@ -114,7 +120,11 @@ def _read_manifest(path: Path) -> Manifest:
         digest = manifest.pop(_SELF_DIGEST)
         if digest != _digest_of(manifest) or not isinstance(manifest["arrays"], dict):
             raise CorruptError(f"segment {path.name}: the manifest is damaged")
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except FileNotFoundError as error:
+        if not path.is_dir():
+            raise
+        raise CorruptError(f"segment {path.name}: the manifest is missing") from error
+    except (IsADirectoryError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise CorruptError(f"segment {path.name}: the manifest cannot be read") from error
     checked: Manifest = manifest
     return checked

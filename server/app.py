@@ -72,7 +72,7 @@ class App:
             config.store,
             clock,
             choosers(index.kind),
-            SegmentWatch(SegmentFolder(index.segments, index.kind)),
+            SegmentWatch(SegmentFolder(index.segments, index.kind), clock),
         )
         self._listeners = self._make_listeners()
 
@@ -151,7 +151,7 @@ class App:
         if not is_serving:
             log("not_serving", logging.ERROR, list_age_ms=self.refresher.age_ms())
             return
-        checkpoint = self.refresher.view().snapshot.checkpoint
+        checkpoint = self.refresher.latest().snapshot.checkpoint  # fresh or stale by now
         log(
             "serving",
             match_port=self._port("match"),

@@ -38,6 +38,10 @@ NICENESS: Final = 10
 PROGRESS_INTERVAL_MS: Final = 2_000
 
 
+class RottenSegmentError(CorruptError):
+    """A segment has changed since it was read; it was put aside, and the store has to be read."""
+
+
 class Builder:
     """Makes segments of one store."""
 
@@ -53,8 +57,9 @@ class Builder:
         self._folder = SegmentFolder(config.index.segments, config.index.kind)
         self._not_before_ms = clock.monotonic_ms()
         store = StoreConfig(config.store.path, POLL_INTERVAL_MS, config.store.staleness_limit_ms)
+        self._watch = SegmentWatch(self._folder, clock)
         self._refresher = Refresher(
-            lambda: LmdbReader(store.path), store, clock, unindexed(), SegmentWatch(self._folder)
+            lambda: LmdbReader(store.path), store, clock, unindexed(), self._watch
         )
 
     def close(self) -> None:
@@ -69,7 +74,7 @@ class Builder:
 
         Raises:
             Exception: the list cannot be loaded, with whatever that raised.
-            CorruptError: the newest segment is not what it was when it was read.
+            RottenSegmentError: the newest segment is not what it was when it was read.
         """
         wait_ms = self._refresher.step()
         if self._refresher.fatal is not None:
@@ -84,6 +89,8 @@ class Builder:
         return wait_ms
 
     def _is_due(self, snapshot: Snapshot) -> bool:
+        if self._watch.is_behind():  # what was made last is not in this snapshot yet
+            return False
         loose = snapshot.loose_count()
         share = snapshot.checkpoint.entry_count // REBUILD_SHARE
         if self._folder.names():
@@ -104,7 +111,7 @@ class Builder:
             if Checkpoint.at(checkpoint.sequence, count, digest) != checkpoint:
                 for name in self._folder.names():
                     self._folder.put_aside(name)
-                raise CorruptError("the newest segment does not have its list any more")
+                raise RottenSegmentError("what is mapped is not the list any more")
             segment = Segment.build(checkpoint, columns, self._choose, progress)
             name = self._folder.write(segment, progress)
             self._folder.sweep(name)
@@ -176,6 +183,9 @@ def _build(config: Config, clock: Clock) -> None:
         except WriterBusyError:
             # Another server of this host builds in the same folder; its segments serve as well.
             Report(is_serving=True).send()
+        except RottenSegmentError as error:
+            log("segment_damaged", logging.ERROR, detail=str(error))
+            continue
         except EngineError as error:
             # The workers say of the same store what is wrong with it; nobody shall wait for this.
             log("builder_waits", logging.DEBUG, error_type=type(error).__name__)

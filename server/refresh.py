@@ -172,10 +172,11 @@ class Refresher:
         try:
             self._adopt_replaced()
             self._adopt_segment()
+            resets = self._follower.resets
             self._follower.poll()
-            # Compared, not taken from `poll`: what failed after an earlier poll is made up for.
-            if self._view is None or self._view.snapshot is not self._follower.snapshot:
-                self._view = View.of(self._follower)
+            self._publish()
+            if self._follower.resets > resets:
+                self._on_reset()
         except Exception as error:  # noqa: BLE001  whatever it is, following goes on
             if self._view is None:
                 self.fatal = error
@@ -195,6 +196,8 @@ class Refresher:
             self._close()
             self._store = self._open_store()
             self._follower = Follower(self._store, self._clock, self._choose)
+        if self._segments is not None:
+            self._segments.forget()
         log("store_replaced", logging.WARNING)
 
     def _adopt_segment(self) -> None:
@@ -211,7 +214,20 @@ class Refresher:
             # Of another store, or one of both is wrong; what is served now says no less.
             log("segment_unfit", logging.WARNING, segment=found.name, detail=str(error))
         else:
+            # At once: the age of what is served is that of what was adopted.
+            self._publish()
             log("segment_adopted", segment=found.name)
+
+    def _publish(self) -> None:
+        """Serves what the follower holds. Compared, so that an earlier failure is made up for."""
+        if self._view is None or self._view.snapshot is not self._follower.snapshot:
+            self._view = View.of(self._follower)
+
+    def _on_reset(self) -> None:
+        """The whole list was read anew, since what was held did not agree with the log."""
+        log("list_reloaded", logging.WARNING)
+        if self._segments is not None:
+            self._segments.forget()
 
     def _close(self) -> None:
         if self._store is not None:

@@ -7,10 +7,14 @@ it is done in a thread of its own, and the result is picked up later.
 import logging
 import threading
 from dataclasses import dataclass
+from typing import Final
 
+from engine.clock import Clock
 from engine.errors import CorruptError
-from engine.segment import Segment, SegmentFolder
+from engine.segment import Segment, SegmentFolder, SegmentId
 from server.telemetry import location_of, log
+
+RETRY_MS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +28,19 @@ class FoundSegment:
 class SegmentWatch:
     """Watches a folder of segments. Used by one thread."""
 
-    def __init__(self, folder: SegmentFolder) -> None:
+    def __init__(self, folder: SegmentFolder, clock: Clock) -> None:
         self._folder = folder
-        self._seen = ""  # the name that was tried last, and is not tried again
+        self._clock = clock
+        self._tried: SegmentId | None = None  # not to be tried again
+        self._not_before_ms = clock.monotonic_ms()
         self._reading: threading.Thread | None = None
         self._found: FoundSegment | None = None
 
     def wait(self) -> FoundSegment | None:
         """The newest segment that is whole, read now; None when there is none."""
-        for name in self._folder.names():
-            self._seen = name
-            found = self._read(name)
+        for segment_id in self._folder.ids():
+            self._tried = segment_id
+            found = self._read(segment_id)
             if found is not None:
                 return found
         return None
@@ -46,26 +52,39 @@ class SegmentWatch:
                 return None
             self._reading, found, self._found = None, self._found, None
             return found
-        newest = next(iter(self._folder.names()), "")
-        if newest not in {"", self._seen}:
-            self._seen = newest
+        newest = next(iter(self._folder.ids()), None)
+        is_time = self._clock.monotonic_ms() >= self._not_before_ms
+        if newest is not None and newest != self._tried and is_time:
+            self._tried = newest
             self._reading = threading.Thread(
                 target=self._read_aside, args=(newest,), name="segment", daemon=True
             )
             self._reading.start()
         return None
 
-    def _read_aside(self, name: str) -> None:
-        self._found = self._read(name)
+    def is_behind(self) -> bool:
+        """Whether there is a segment that was not tried yet, or is being read."""
+        newest = next(iter(self._folder.ids()), None)
+        return self._reading is not None or (newest is not None and newest != self._tried)
 
-    def _read(self, name: str) -> FoundSegment | None:
+    def forget(self) -> None:
+        """Tries the newest segment again: what it was compared with has changed."""
+        self._tried = None
+
+    def _read_aside(self, segment_id: SegmentId) -> None:
+        self._found = self._read(segment_id)
+
+    def _read(self, segment_id: SegmentId) -> FoundSegment | None:
+        name = segment_id.name
         try:
             return FoundSegment(name, self._folder.read(name))
         except FileNotFoundError:  # a newer one has taken its place
             return None
         except CorruptError as error:
             log("segment_damaged", logging.ERROR, segment=name, detail=str(error))
-        except OSError as error:
+        except OSError as error:  # of this process or moment: too many files, no memory
+            self._not_before_ms = self._clock.monotonic_ms() + RETRY_MS
+            self._tried = None
             log(
                 "segment_unreadable",
                 logging.ERROR,

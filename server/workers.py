@@ -209,7 +209,8 @@ class Supervisor:
             self._retire(slot.successor)
             slot.successor = None
         self._candidate = candidate
-        self._to_replace = list(self._slots)
+        # Workers first: the file is accepted by the first that serves, and then goes to the rest.
+        self._to_replace = sorted(self._slots, key=lambda slot: not slot.role.is_needed)
 
     def _replace(self) -> None:
         """Goes on replacing, one after the other, each once its successor serves."""
@@ -268,7 +269,9 @@ def has_quick_start(config: Config) -> bool:
     it faster than one could be made.
     """
     try:
-        has_segment = any(path.is_dir() for path in config.index.segments.glob("[0-9]*"))
+        has_segment = any(
+            path.is_dir() for path in config.index.segments.glob(f"[0-9]*-{config.index.kind}")
+        )
     except OSError:
         has_segment = False
     try:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from bench.running import RunningServer, running_server
+from bench.running import RunningServer, config_text, running_server
+from engine import segment_file
 from engine.errors import CorruptError
 from engine.hashes import HashType
 from engine.lmdb_store import LmdbWriter
@@ -19,6 +21,7 @@ from firstseen import Client, Plaintext, Verdict
 from server import builder as builder_module
 from server.builder import BUILD_INTERVAL_MS, NICENESS, RETRY_MS, Builder
 from server.config import Config, parse_config
+from server.segment_watch import RETRY_MS as RETRY_READ_MS
 from server.segment_watch import SegmentWatch
 from tests.engine.values import FakeClock
 from tests.server.worlds import make_store, new_item, sent
@@ -166,11 +169,41 @@ def test_damaged_segment_is_logged_and_made_again(
     builder.step()
     (name,) = folder(config).names()
     (config.index.segments / name / "PDQ.entry_ids.npy").write_bytes(b"")
-    watch = SegmentWatch(folder(config))
+    watch = SegmentWatch(folder(config), FakeClock())
     with caplog.at_level(logging.INFO, "firstseen.server"):
         assert watch.wait() is None
     assert [record.msg for record in caplog.records] == ["segment_damaged"]
     assert folder(config).names() == []
+    # Made again of the same list it has the same name, and is found all the same.
+    builder._not_before_ms = 0
+    settle(builder, lambda: folder(config).names() == [name])
+    assert watch.is_behind()
+    settle(builder, lambda: watch.poll() is not None)
+    assert not watch.is_behind()
+
+
+def test_segment_cannot_be_read_now_it_stays_and_is_tried_again(
+    builder: Builder,
+    config: Config,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> str:
+        raise OSError(24, "Too many open files")
+
+    load(builder, 100, 20)
+    builder.step()
+    own_clock = FakeClock()
+    watch = SegmentWatch(folder(config), own_clock)
+    with monkeypatch.context() as patch:
+        patch.setattr(segment_file, "file_digest", fail)
+        assert watch.wait() is None
+    assert caplog.records[-1].msg == "segment_unreadable"
+    assert len(folder(config).names()) == 1
+    assert watch.poll() is None
+    assert watch._reading is None
+    own_clock.now_ms += RETRY_READ_MS
+    settle(builder, lambda: watch.poll() is not None)
 
 
 def events(server: RunningServer) -> list[str]:
@@ -242,3 +275,19 @@ def test_folder_for_segments_cannot_be_made_the_list_is_served_without(tmp_path:
     with running_server(store, settings) as server:
         assert verdicts(server, range(3)) == [Verdict.KNOWN] * 3
         await_event(server, "builder_died")
+
+
+def test_sighup_reaches_the_builder_too(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "store", 30)
+    segments = tmp_path / "segments"
+    index = {"segments": str(segments), "segment_min_entries": MIN_ENTRIES}
+    with running_server(store, {"index": index}) as server:
+        await_event(server, "segment_built")
+        text = config_text(store, {"index": {**index, "kind": "mih"}})
+        (server.folder / "firstseen.toml").write_text(text, encoding="utf-8")
+        server.process.send_signal(signal.SIGHUP)
+        await_event(server, "segment_built", 2)
+        kinds = {path.name.partition("-")[2] for path in segments.glob("0*")}
+        assert kinds == {"auto", "mih"}
+        await_event(server, "config_reloaded")
+        assert verdicts(server, range(3)) == [Verdict.KNOWN] * 3
