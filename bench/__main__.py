@@ -11,6 +11,7 @@ from rich.console import Console
 from bench import (
     freshness_bench,
     index_bench,
+    items_bench,
     kill_bench,
     load_bench,
     quality_command,
@@ -108,6 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     index.add_argument("--kinds", choices=KINDS, nargs="+", default=["real", "uniform"])
     index.add_argument("--peers", choices=index_bench.KEYS, nargs="+", default=index_bench.KEYS)
     index.add_argument("--round", type=_seconds, default=index_bench.ROUND_S, help="seconds")
+    items = command("items", "what judging a picture, a video or a document costs", _items)
+    items.add_argument("--sizes", type=_count, nargs="+", default=[1_000_000])
+    items.add_argument("--for", dest="for_s", type=_seconds, default=4.0, help="seconds, each")
     kill = command("kill", "what the SDK sees of workers that are killed", _kill)
     _add_list(kill, 100_000)
     kill.add_argument("--kills", type=_count, default=5)
@@ -178,8 +182,12 @@ def _quality(options: argparse.Namespace) -> int:
     return _finish(quality_command.run(options), options.out)
 
 
+def _items(options: argparse.Namespace) -> int:
+    return _finish(items_bench.run(options.sizes, options.seed, options.for_s), options.out)
+
+
 def _all(_: argparse.Namespace) -> int:
-    return max(main([kind]) for kind in ("load", "freshness", "server", "kill", "index"))
+    return max(main([kind]) for kind in ("load", "freshness", "server", "kill", "items", "index"))
 
 
 def _report(options: argparse.Namespace) -> int:

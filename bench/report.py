@@ -85,6 +85,22 @@ def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in [head, rule, *lines])
 
 
+def _items(rows: list[Row]) -> str:
+    lines = [
+        [
+            row["what"],
+            f"{row['size']:,}",
+            f"{row['hashes']:,}",
+            f"{row['p50_ms']:.2f} ms",
+            f"{row['p99_ms']:.2f} ms",
+            f"{row['p50_ms'] / row['hashes'] * 1000:,.0f} µs",
+        ]
+        for row in rows
+    ]
+    head = ["judging a", "list", "its hashes", "p50", "p99", "p50 a hash"]
+    return _markdown(head, lines)
+
+
 def _load(rows: list[Row]) -> str:
     lines = [
         [
@@ -252,6 +268,7 @@ def _kill(rows: list[Row]) -> str:
 
 _TABLES: Final[dict[str, Callable[[list[Row]], str]]] = {
     "load": _load,
+    "items": _items,
     "freshness": _freshness,
     "kill": _kill,
     "server": _server,

@@ -15,6 +15,9 @@ from engine.mih_index import MihIndex
 
 # Measured: a scan of so many by FAISS takes as long as one search by multi-index hashing.
 _SCANNED_ROWS: Final = 16_384
+# Beyond so many bits the postings of multi-index hashing rule out little: at 48 it took twice as long
+# as FAISS' scan. That is what sketches of texts match at, and lists of texts are short.
+_PRUNED_BITS: Final = 40
 _MULTI_HASH_BITS: Final = 256  # what `FaissMultiHashIndex` is cut for
 
 Choosers = Mapping[HashType, Chooser]
@@ -44,7 +47,8 @@ def _chooser(hash_type: HashType, kind: IndexKind) -> Chooser:
             return EqualityIndex
         if kind is IndexKind.FAISS_MULTIHASH and spec.size_bits == _MULTI_HASH_BITS:
             return FaissMultiHashIndex
-        if kind is IndexKind.MIH or (kind is IndexKind.AUTO and row_count > _SCANNED_ROWS):
+        is_long = row_count > _SCANNED_ROWS and spec.default_distance_bits <= _PRUNED_BITS
+        if kind is IndexKind.MIH or (kind is IndexKind.AUTO and is_long):
             return MihIndex
         return FaissFlatIndex
 

@@ -22,7 +22,9 @@ import numpy.typing as npt
 _PROBE_NS: Final = 19.0  # a bucket's bounds and its first line, while the tables are in the cache
 _FAR_PROBE_NS: Final = 48.0  # the same once they are not
 _CANDIDATE_NS: Final = 3.25  # one posting
-_SCAN_NS: Final = 1.1  # one row, when all are compared
+_PASSED_NS: Final = 60.0  # one that its bits do not rule out: the whole value, which is far away
+_POSTING_BITS: Final = 96  # of the code, beside the row
+_SCAN_NS: Final = 3.0  # one row, when all are compared
 _CACHED_TABLE_BYTES: Final = 16 << 20
 _MAX_CHUNK_BITS: Final = 24
 _MIN_CHUNK_BITS: Final = 8
@@ -130,7 +132,8 @@ class Plan:
         near = min(1.0, _CACHED_TABLE_BYTES / (self.offset_starts[-1] * 4))
         probe_ns = near * _PROBE_NS + (1 - near) * _FAR_PROBE_NS
         candidates = self.bucket_share(radius) * row_count
-        return self.probe_count(radius) * probe_ns + candidates * _CANDIDATE_NS
+        candidate_ns = _CANDIDATE_NS + passing_share(radius) * _PASSED_NS
+        return self.probe_count(radius) * probe_ns + candidates * candidate_ns
 
     def pays(self, row_count: int, radius: int) -> bool:
         """Whether looking is expected to cost less than comparing every row."""
@@ -153,6 +156,12 @@ class Plan:
             np.array(masks, np.int64),
             np.array(bounds, np.int64),
         )
+
+
+def passing_share(radius: int) -> float:
+    """What share of unrelated postings their bits do not rule out: few within 31 bits, half at 48."""
+    ways = sum(math.comb(_POSTING_BITS, bits) for bits in range(min(radius, _POSTING_BITS) + 1))
+    return ways / (1 << _POSTING_BITS)
 
 
 def scan_ns(row_count: int) -> float:

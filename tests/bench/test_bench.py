@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import index_bench, peers, report
+from bench import index_bench, items_bench, peers, report
 from bench.__main__ import main
 from bench.histogram import Histogram
 from bench.peers import PeerError
@@ -167,3 +167,12 @@ def test_tables_of_the_documents_are_those_of_the_committed_runs(root: Path) -> 
     assert report.filled(text) == text
     for path in RUNS.glob("*.json"):
         assert f"<!-- run: {path.name} -->" in text
+
+
+def test_items_of_each_kind_are_judged(tmp_path: Path) -> None:
+    out = tmp_path / "items.json"
+    assert main(["items", "--sizes", "30000", "--for", "0.01", "--out", str(out)]) == 0
+    found = Run.read(out)
+    assert [row["what"] for row in found.rows] == [asked.what for asked in items_bench.ITEMS]
+    assert all(0 < row["p50_ms"] <= row["p99_ms"] for row in found.rows)
+    assert "video of 600 frames" in report.table(found)
