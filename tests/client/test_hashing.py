@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from firstseen.errors import MediaError
-from firstseen.hashing.file import hash_file, media_type_of
+from firstseen.hashing.file import hash_file
 from firstseen.hashing.image import hash_image, hash_image_file
+from firstseen.hashing.kind import media_type_of
 from firstseen.hashing.pdq import pdq_hash, pdq_hashes
 from firstseen.items import Hash, HashType, Item, MediaType
 

@@ -12,10 +12,11 @@ from PIL import Image
 
 from firstseen.errors import MediaError
 from firstseen.hashing.bars import picture_inside
-from firstseen.hashing.file import hash_file, media_type_of
+from firstseen.hashing.file import hash_file
 from firstseen.hashing.forms import BankProfile
 from firstseen.hashing.frames import video_frames
 from firstseen.hashing.item_limits import QUERY_HASHES
+from firstseen.hashing.kind import media_type_of
 from firstseen.hashing.luma import Box
 from firstseen.hashing.pdq import pdq_hash
 from firstseen.hashing.video import VideoOptions, bank_options, hash_video_file

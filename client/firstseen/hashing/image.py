@@ -8,18 +8,20 @@ from pathlib import Path
 from firstseen.errors import MediaError
 from firstseen.hashing.exact import exact_hashes
 from firstseen.hashing.forms import BankProfile, bank_hashes, query_hashes
+from firstseen.hashing.item_limits import QUERY_HASHES
 from firstseen.hashing.luma import Luma
 from firstseen.hashing.picture import MAX_BYTES, open_luma
 from firstseen.items import Item, MediaType
 
 
-def hash_image(data: bytes, *, dihedral: bool = True) -> Item:
+def hash_image(data: bytes, *, dihedral: bool = True, max_hashes: int = QUERY_HASHES) -> Item:
     """Hashes a picture that is asked about.
 
     Args:
         data: the whole file.
         dihedral: also hash its mirrored and turned forms, so that the original of such a
             copy is found.
+        max_hashes: of the item; one PDQ and the exact hashes it has in any case.
 
     Returns:
         Its PDQ hashes, the upright one of the whole picture first, then its tiles, then
@@ -29,7 +31,10 @@ def hash_image(data: bytes, *, dihedral: bool = True) -> Item:
         MediaError: not a picture of an allowed format, damaged, or too large.
     """
     hashes = query_hashes(Luma(open_luma(data)), dihedral=dihedral)
-    return Item(MediaType.IMAGE, (*hashes, *exact_hashes([data])))
+    exact = exact_hashes([data])
+    # The upright whole comes first and is told most by; tiles come last.
+    seen = hashes[: max(max_hashes - len(exact), 1)]
+    return Item(MediaType.IMAGE, (*seen, *exact))
 
 
 def hash_listed_image(data: bytes, *, profile: BankProfile = BankProfile.STANDARD) -> Item:
