@@ -45,8 +45,8 @@ _PACKETS: Final = ((0, 188), (4, 192))  # the first such byte, and how far it is
 # Of these kinds a picture may be animated; what they are is told by `is_animation`.
 _MOVING_HEADS: Final = (b"GIF8", b"\x89PNG")
 _MOVING_BRANDS: Final = frozenset({b"avif", b"avis", b"msf1"})
-# Whatever bytes follow, these are no transport streams.
-_PICTURE_HEADS: Final = (*_MOVING_HEADS, b"\xff\xd8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
+# Pictures whatever follows: a comment can make the rest look like text or like packets.
+_PICTURE_HEADS: Final = (*_MOVING_HEADS, b"\xff\xd8\xff", b"II*\0", b"MM\0*")
 
 
 def media_type_of(head: bytes) -> MediaType:
@@ -61,10 +61,13 @@ def media_type_of(head: bytes) -> MediaType:
     if head.startswith(_DOCUMENT_HEADS):
         return MediaType.DOCUMENT
     is_avi = head.startswith(b"RIFF") and head[8:12] == b"AVI "
-    is_movie = head[4:8] == b"ftyp" and head[8:12] not in _PICTURE_BRANDS
+    is_media = head[4:8] == b"ftyp"
+    is_movie = is_media and head[8:12] not in _PICTURE_BRANDS
     is_movie |= head[4:8] in _MOVIE_ATOMS
     if is_avi or is_movie or head.startswith(_VIDEO_HEADS):
         return MediaType.VIDEO
+    if is_media or may_move(head) or head.startswith(_PICTURE_HEADS):
+        return MediaType.IMAGE
     if text_kind(head):
         return MediaType.DOCUMENT
     return MediaType.VIDEO if _is_transport_stream(head) else MediaType.IMAGE
@@ -92,7 +95,5 @@ def may_move(head: bytes) -> bool:
 
 def _is_transport_stream(head: bytes) -> bool:
     """Whether every packet in sight, and two at least, begins as one of a transport stream."""
-    if head.startswith(_PICTURE_HEADS):
-        return False
     starts = (head[first::step] for first, step in _PACKETS)
     return any(len(found) >= 2 and set(found) == {_SYNC} for found in starts)
