@@ -208,7 +208,7 @@ def video_stream(
     if best.codec_context.name not in CODECS:
         raise MediaError("a video of a codec that is not decoded here")
     check_frame(best.codec_context.width, best.codec_context.height, limits)
-    # The container's own option of this name does not reach the decoder.
+    # The container's option of this name holds only while its beginning is probed.
     best.codec_context.options = {"max_pixels": str(limits.frame_pixels)}
     return best
 
