@@ -94,7 +94,8 @@ def video_frames(
             found = True
             yield frame
     if not found:
-        raise MediaError("a video without a frame that can be decoded")
+        # A probe that finds frames over the limit leaves their size open, so both reasons are told.
+        raise MediaError(f"no frame that can be decoded of at most {limits.frame_pixels:,} pixels")
 
 
 @contextmanager
