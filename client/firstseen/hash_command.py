@@ -25,19 +25,23 @@ class NoVideoError(Exception):
 
 
 def run_hash(options: Namespace) -> Iterator[tuple[Path, MediaError | OSError | NoVideoError]]:
-    """Writes the hashes of each file to stdout; gives the files that have none, and why."""
+    """Writes the hashes of each file to stdout; gives what has none or is not written, and why."""
     files = _file_options(options)
     with Bars(len(options.files)) as bars:
         for path in bars.each(options.files):
             try:
                 items = hash_items(path, files, partial(bars.video, path))
-                if options.vpdq is not None:
-                    options.vpdq.write_text(_vpdq(items), encoding="ascii")
+                vpdq = "" if options.vpdq is None else _vpdq(items)
             except (MediaError, OSError, NoVideoError) as error:
                 with bars.aside():
                     yield path, error
                 continue
             with bars.aside():
+                if options.vpdq is not None:
+                    try:
+                        options.vpdq.write_text(vpdq, encoding="ascii")
+                    except OSError as error:
+                        yield options.vpdq, error
                 for item in items:
                     sys.stdout.write(
                         json.dumps(as_json(path, item)) + "\n"

@@ -35,9 +35,18 @@ def list_folder(folder: Path) -> tuple[list[Path], list[tuple[Place, str]]]:
             path = here / name
             if not path.is_symlink():
                 files.append(path)
-            elif not path.resolve().is_relative_to(root):
-                refused.append((str(path.relative_to(folder)), "a link out of the folder"))
+            elif (reason := _wrong_link(path, root)) is not None:
+                refused.append((str(path.relative_to(folder)), reason))
     return sorted(files), refused
+
+
+def _wrong_link(path: Path, root: Path) -> str | None:
+    """Why a link is refused; None when it leads to something inside the folder."""
+    try:
+        is_inside = path.resolve().is_relative_to(root)
+    except (OSError, RuntimeError):  # of a loop, Python up to 3.12 makes the latter
+        return "a link that leads nowhere"
+    return None if is_inside else "a link out of the folder"
 
 
 def read_folder(
@@ -73,7 +82,16 @@ def _item(told: Answer) -> Item:
     if len(told["hashes"]) > MAX_ITEM_HASHES:
         raise ValueError("hashes")
     hashes = tuple(
-        Hash(HashType(number), HashValue.fromhex(value), quality, frame_ms, page)
-        for number, value, quality, frame_ms, page in told["hashes"]
+        Hash(
+            HashType(number), HashValue.fromhex(value), *map(_whole_number, (quality, frame, page))
+        )
+        for number, value, quality, frame, page in told["hashes"]
     )
     return Item(MediaType(told["media_type"]), hashes)
+
+
+def _whole_number(told: object) -> int | None:
+    """Refuses the floats and booleans that JSON has as well, and Python takes for numbers."""
+    if told is None or type(told) is int:
+        return told
+    raise ValueError("number")

@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 
 from engine.clock import Clock, SystemClock
 from firstseen.hashing.document_kind import HEAD_BYTES
-from firstseen.hashing.file import may_be_video
+from firstseen.hashing.kind import may_be_video
 from indexer.feeds import hash_worker
 from indexer.feeds.hash_worker import WorkerOptions
 from indexer.feeds.reading import FeedError
@@ -197,7 +197,7 @@ class HashPool:
                 return None
             how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
             return {"reason": f"ended the process that read it ({how})"}
-        except ValueError:
+        except (ValueError, RecursionError):  # no JSON, or nested beyond what can be read
             answer = None
         return answer if isinstance(answer, dict) else {"reason": "hashed to no hash"}
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from firstseen.errors import MediaError
 from firstseen.hashing.animation import animation_frames, is_animation
-from firstseen.hashing.file import hash_file, hash_items
+from firstseen.hashing.file import FileOptions, hash_file, hash_items
 from firstseen.hashing.motion_photo import clip_start
 from firstseen.hashing.video import hash_video
 from firstseen.hashing.video_limits import Sampling, VideoLimits
@@ -63,7 +63,7 @@ def test_still_picture_is_a_picture(kind: str, tmp_path: Path) -> None:
     assert item.media_type is MediaType.IMAGE
     assert hash_items(path) == (item,)
     with path.open("rb") as stream:
-        assert not is_animation(stream)
+        assert not is_animation(stream, VideoLimits())
 
 
 def test_frames_without_a_duration_are_shown_as_browsers_do() -> None:
@@ -129,8 +129,42 @@ def test_photo_without_a_clip_has_none() -> None:
     assert clip_start(b"\x89PNG" + data) is None
 
 
-def test_broken_clip_of_a_photo_is_told_by_its_exact_hashes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("exact_when_undecodable", [False, True])
+def test_broken_clip_of_a_photo_is_left_out(exact_when_undecodable: bool, tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
-    path.write_bytes(motion_photo(b"\x00\x00\x00\x18ftypisom" + bytes(2_000)))
-    _, video = hash_items(path)
-    assert [h.type for h in video.hashes] == [HashType.SHA256, HashType.MD5]
+    path.write_bytes(motion_photo(b"\x00\x00\x00\x18ftypisom" + bytes(12)))
+    options = FileOptions(exact_when_undecodable=exact_when_undecodable)
+    assert [item.media_type for item in hash_items(path, options)] == [MediaType.IMAGE]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_animation_of_huge_frames_is_a_picture_before_any_is_decoded(
+    kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(animated(kind))
+    small = FileOptions(video_limits=VideoLimits(frame_pixels=160 * 120 - 1))
+    assert hash_file(path).media_type is MediaType.VIDEO
+    assert [item.media_type for item in hash_items(path, small)] == [MediaType.IMAGE]
+
+    def decode(_picture: Image.Image, _frame: int) -> None:
+        raise AssertionError("decoded")
+
+    with Image.open(path) as opened:
+        monkeypatch.setattr(type(opened), "seek", decode)
+    assert not is_animation(BytesIO(path.read_bytes()), small.video_limits)
+
+
+@pytest.mark.parametrize("most", [None, 1_000, 1 << 40])
+def test_limit_of_the_application_neither_counts_nor_changes(
+    most: int | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    moving = {tmp_path / kind: animated(kind, 2) for kind in FORMATS}
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", most)
+    for path, data in moving.items():
+        if path.name == "GIF" and most == 1_000:
+            continue  # Pillow holds each frame that it draws over another to it
+        path.write_bytes(data)
+        assert hash_file(path).media_type is MediaType.VIDEO
+    assert hash_file(PHOTOS[0]).media_type is MediaType.IMAGE
+    assert most == Image.MAX_IMAGE_PIXELS

@@ -83,7 +83,7 @@ def test_hash_only_shows_the_hashes_and_needs_no_server(
         "md5",
     ]
     assert {len(h["value"]) for h in line["hashes"]} == {64, 32}
-    assert ["quality" in h for h in line["hashes"]] == [True] * 12 + [False] * 2
+    assert ["quality" in h for h in line["hashes"]] == [True] * 13 + [False] * 2
     code, out, _ = run(photos[0], "--hash-only", "--no-dihedral")
     assert (code, out.count("PDQ "), line["hashes"][0]["value"] in out) == (0, 1, True)
     code, _, err = run(tmp_path / "none.jpg", "--hash-only")

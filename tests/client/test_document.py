@@ -15,8 +15,9 @@ from firstseen.errors import MediaError
 from firstseen.hashing.document import document_text, hash_document, hash_document_file
 from firstseen.hashing.document_kind import document_kind
 from firstseen.hashing.document_limits import DocumentLimits
-from firstseen.hashing.file import hash_file, media_type_of
+from firstseen.hashing.file import hash_file
 from firstseen.hashing.image import hash_image
+from firstseen.hashing.kind import media_type_of
 from firstseen.hashing.pages import render
 from firstseen.hashing.text import normalise
 from firstseen.items import HashType, Item, MediaType

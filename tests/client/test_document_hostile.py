@@ -12,8 +12,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from firstseen.errors import MediaError
+from firstseen.hashing import opening
 from firstseen.hashing.content import Content
 from firstseen.hashing.document import document_text, hash_document
 from firstseen.hashing.document_limits import DocumentLimits
@@ -295,3 +297,16 @@ def test_thousands_of_fuzzed_documents_are_hashed_or_refused(kind: str) -> None:
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert (after - before) * 1_024 < MOST_BYTES
     assert threading.active_count() < 20
+
+
+def test_pictures_of_a_document_hang_neither_on_what_came_before_nor_on_the_application(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heic = Path(__file__).parents[1] / "data" / "formats" / "leaf-turned.heic"
+    opening._register.cache_clear()
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)  # as before the first picture
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1_000)
+    content = Content(DocumentLimits())
+    content.add_picture(heic.read_bytes())
+    assert [hash_.type for hash_ in content.hashes] == [HashType.PDQ]
+    assert Image.MAX_IMAGE_PIXELS == 1_000

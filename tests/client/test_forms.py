@@ -118,14 +118,41 @@ def test_each_profile_holds_the_narrower_ones(photographs: list[Image.Image]) ->
         assert (len(lean), len(standard), len(wide)) <= (2, 14, 30)
 
 
-def test_plain_and_striped_pictures_are_listed_by_their_whole_alone() -> None:
+def test_plain_and_striped_pictures_are_asked_about_and_not_listed() -> None:
     blank = np.full((300, 400), 200, np.float32)
     stripes = np.tile(np.arange(400) // 8 % 2 * 255, (300, 1)).astype(np.float32)
     for levels in (blank, stripes):
         luma = Luma(levels)
-        assert bank_hashes(luma, BankProfile.WIDE) == (luma.pdq().hash(),)
+        assert bank_hashes(luma, BankProfile.WIDE) == ()
         assert {h.type for h in query_hashes(luma)} == {HashType.PDQ}
         assert set(query_hashes(luma)) == set(luma.pdq().forms())  # asked about all the same
+
+
+def test_stripes_do_not_meet_other_stripes() -> None:
+    columns = np.arange(400)
+    listed, asked = (
+        jpeg(Image.fromarray(np.tile(columns // width % 2 * 255, (300, 1)).astype(np.uint8)))
+        for width in (8, 9)
+    )
+    assert hash_image(asked).hashes[0].quality == 100
+    assert of_type(hash_listed_image(listed).hashes, HashType.PDQ) == []
+
+
+def test_dim_picture_is_listed_by_its_whole_alone(photographs: list[Image.Image]) -> None:
+    dim = luma_of(photographs[0].resize((64, 64)).resize((512, 512))) * 0.12
+    luma = Luma(dim.astype(np.float32))
+    assert luma.pdq().quality < 50
+    assert luma.pdq().flatness <= 0.35
+    assert bank_hashes(luma) == (luma.pdq().hash(),)
+
+
+def test_most_hashes_of_a_server_hold_for_pictures(photographs: list[Image.Image]) -> None:
+    data = jpeg(ImageOps.expand(photographs[0], 60, "black"))
+    whole = hash_image(data).hashes
+    assert len(whole) > 20
+    for most, kept in ((100, len(whole)), (20, 20), (10, 10), (3, 3), (1, 3)):
+        hashes = hash_image(data, max_hashes=most).hashes
+        assert hashes == (*whole[: kept - 2], *whole[-2:])
 
 
 def test_part_that_tells_nothing_is_not_listed(photographs: list[Image.Image]) -> None:

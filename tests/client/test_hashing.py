@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from firstseen.errors import MediaError
-from firstseen.hashing.file import hash_file, media_type_of
+from firstseen.hashing.file import hash_file
 from firstseen.hashing.image import hash_image, hash_image_file
+from firstseen.hashing.kind import media_type_of
 from firstseen.hashing.pdq import pdq_hash, pdq_hashes
 from firstseen.items import Hash, HashType, Item, MediaType
 
@@ -122,10 +123,30 @@ def test_threads_hash_alike(photos: tuple[Path, ...]) -> None:
         (b"\xff\xd8\xff\xe0", MediaType.IMAGE),
         (b"\x89PNG\r\n\x1a\n", MediaType.IMAGE),
         (b"?", MediaType.IMAGE),
+        ((b"\x47\x40" + bytes(186)) * 2, MediaType.VIDEO),
+        ((b"\x47\x40" + bytes(186)) * 21 + b"\x47" + bytes(147), MediaType.VIDEO),
+        ((bytes(4) + b"\x47\x40" + bytes(186)) * 21, MediaType.VIDEO),
+        ((b"\x47\x40" + bytes(186)), MediaType.IMAGE),
+        ((b"\x47\x40" + bytes(186)) * 9 + bytes(188), MediaType.IMAGE),
+        (b"G" * 4_096, MediaType.DOCUMENT),
+        (b"GIF89a" + b"G" * 4_090, MediaType.IMAGE),
+        (b"RIFFsizeWEBP" + b"G" * 4_084, MediaType.IMAGE),
+        (b"sizeftypheic" + b"G" * 4_084, MediaType.IMAGE),
+        (b"GIF89a" + b"G\x00" * 2_000, MediaType.IMAGE),
+        (b"\xff\xd8\xff\xe1" + b"G" * 4_092, MediaType.IMAGE),
     ],
 )
 def test_first_bytes_say_what_a_file_is(head: bytes, media_type: MediaType) -> None:
     assert media_type_of(head) is media_type
+
+
+def test_large_picture_has_the_exact_hashes_of_all_its_bytes(photos: tuple[Path, ...]) -> None:
+    data = photos[0].read_bytes()
+    large = data + bytes(1 << 20)
+    item = hash_image(large)
+    assert item.hashes[:-2] == hash_image(data).hashes[:-2]
+    assert item.hashes[-2].value == hashlib.sha256(large).digest()
+    assert item.hashes[-1].value == hashlib.md5(large, usedforsecurity=False).digest()
 
 
 def test_document_of_a_kind_that_is_not_read_has_exact_hashes_alone(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 from firstseen.errors import MediaError
 from firstseen.hashing import picture
@@ -101,6 +102,32 @@ def test_exif_orientation_is_honoured(orientation: int, photo: Image.Image, want
     exif[0x0112] = orientation
     for kind in ("JPEG", "PNG", "WEBP"):
         assert bits_apart(pdq(encode(stored, kind, exif=exif)), want) <= SAME_BITS
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_damaged_exif_leaves_a_picture_as_it_is(
+    kind: str, photo: Image.Image, want: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tag = struct.pack("<HHHI", 1, 0x0112, 2, 1_000)  # text, and beyond the end
+    for body in (b"", b"II*\0", b"XX*\0" + bytes(20), b"II*\0\x08\0\0\0" + tag, b"II*\0\xff" * 9):
+        data = encode(photo, kind, exif=b"Exif\0\0" + body)
+        assert bits_apart(pdq(data), want) <= SAME_BITS
+
+    def damaged(_picture: Image.Image) -> Image.Exif:
+        raise SyntaxError("not a TIFF file")
+
+    data = encode(photo, kind)
+    with Image.open(BytesIO(data)) as opened:
+        monkeypatch.setattr(type(opened), "getexif", damaged)
+    assert bits_apart(pdq(data), want) <= SAME_BITS
+
+
+@pytest.mark.parametrize("value", [0, 9, 65_535, "6", (6, 6), 2.5])
+def test_orientation_that_is_none_is_ignored(
+    value: object, photo: Image.Image, want: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(JpegImageFile, "getexif", lambda _picture: {0x0112: value})
+    assert bits_apart(pdq(encode(photo, "JPEG")), want) <= SAME_BITS
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])

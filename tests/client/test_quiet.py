@@ -11,7 +11,8 @@ from PIL import Image
 
 from firstseen.errors import MediaError
 from firstseen.hashing import picture
-from firstseen.hashing.file import hash_file, media_type_of
+from firstseen.hashing.file import hash_file
+from firstseen.hashing.kind import media_type_of
 from firstseen.hashing.pdq import pdq_hash
 from firstseen.hashing.picture import open_pixels
 from firstseen.hashing.quiet import Quiet

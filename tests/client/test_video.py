@@ -12,10 +12,12 @@ from PIL import Image
 
 from firstseen.errors import MediaError
 from firstseen.hashing.bars import picture_inside
-from firstseen.hashing.file import hash_file, media_type_of
+from firstseen.hashing.document_kind import HEAD_BYTES
+from firstseen.hashing.file import hash_file
 from firstseen.hashing.forms import BankProfile
 from firstseen.hashing.frames import video_frames
 from firstseen.hashing.item_limits import QUERY_HASHES
+from firstseen.hashing.kind import media_type_of
 from firstseen.hashing.luma import Box
 from firstseen.hashing.pdq import pdq_hash
 from firstseen.hashing.video import VideoOptions, bank_options, hash_video_file
@@ -172,6 +174,7 @@ OTHER_CODECS: dict[str, tuple[str, dict[str, str]]] = {
     "a.mkv": ("libvpx", {"cpu-used": "8", "deadline": "realtime"}),
     "a.mpg": ("mpeg2video", {"q": "4"}),
     "a.flv": ("flv", {}),
+    "a.ts": ("mpeg2video", {"q": "4"}),
 }
 
 
@@ -180,7 +183,7 @@ def test_other_codecs_and_containers_are_found(name: str, listed: Item, tmp_path
     codec, options = OTHER_CODECS[name]
     pictures, fps = pan(PHOTOS[:3], 6, 25, (320, 240)), 25
     path = write_clip(tmp_path / name, pictures, fps, codec, **options)
-    assert media_type_of(path.read_bytes()[:16]) is MediaType.VIDEO
+    assert media_type_of(path.read_bytes()[:HEAD_BYTES]) is MediaType.VIDEO
     assert share_found(hash_video_file(path), listed) >= 0.9
 
 

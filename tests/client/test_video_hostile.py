@@ -13,11 +13,12 @@ import pytest
 from PIL import Image
 
 from firstseen.errors import MediaError
+from firstseen.hashing import black_bars, frames
 from firstseen.hashing.file import hash_file
 from firstseen.hashing.frames import video_frames
 from firstseen.hashing.item_limits import QUERY_HASHES
 from firstseen.hashing.video import VideoOptions, hash_video, hash_video_file
-from firstseen.hashing.video_limits import Sampling, VideoLimits
+from firstseen.hashing.video_limits import Budget, Sampling, VideoLimits
 from firstseen.items import HashType
 from tests.client.clips import PHOTOS, pan, write_clip, write_pan
 
@@ -49,6 +50,34 @@ def test_what_is_over_a_limit_is_an_error(
 ) -> None:
     with pytest.raises(MediaError, match=reason):
         limited(clip, **limits)
+
+
+def test_huge_frames_are_refused_before_one_is_decoded(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decode(*_: object) -> None:
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr(frames, "_decoded", decode)
+    monkeypatch.setattr(black_bars, "_frames_from", decode)
+    with pytest.raises(MediaError, match="320 x 240 pixels, at most 76,799"):
+        limited(clip, frame_pixels=320 * 240 - 1)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.avi", "mjpeg"), ("a.mp4", "libx264")])
+def test_decoder_refuses_frames_that_are_larger_than_the_file_says(
+    name: str, codec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_clip(tmp_path / name, pan(PHOTOS[:1], 1, 5, (320, 240)), 5, codec)
+    decoded: list[tuple[int, int]] = []
+    monkeypatch.setattr(frames, "check_frame", lambda *_: None)  # as if the header said little
+    monkeypatch.setattr(Budget, "spend", lambda _, width, height: decoded.append((width, height)))
+    with path.open("rb") as stream, pytest.raises(MediaError):
+        list(video_frames(stream, Sampling(), VideoLimits(frame_pixels=320 * 240 - 1)))
+    assert decoded == []
+    with path.open("rb") as stream:
+        assert list(video_frames(stream, Sampling(), VideoLimits(frame_pixels=320 * 240)))
+    assert set(decoded) == {(320, 240)}
 
 
 def test_frames_after_the_longest_duration_are_left_out(clip: Path) -> None:

@@ -34,6 +34,9 @@ def serve(connection: Connection, options: WorkerOptions) -> None:
         if name.startswith("flood"):
             connection.send_bytes(b" " * (8 << 20))
             continue
+        if name.startswith("deep"):
+            connection.send_bytes(b"[" * 100_000)
+            continue
         if name.startswith("last"):
             connection.send_bytes(json.dumps({"reason": name}).encode())
             os._exit(0)

@@ -75,11 +75,12 @@ def test_broken_files_are_rejected_with_their_place(
     (folder / "outside").symlink_to(photos[2].parent)
     (folder / "inside.jpg").symlink_to(folder / "good.jpg")
     (folder / "loop").symlink_to(folder)
+    (folder / "itself.jpg").symlink_to(folder / "itself.jpg")
     rejects = tmp_path / "rejects.csv"
     found = load(folder, "--rejects", str(rejects), code=ExitCode.REJECTS)
-    assert (found["added_items"], found["rejected"]) == (1, 8)
+    assert (found["added_items"], found["rejected"]) == (1, 9)
     text = rejects.read_text(encoding="utf-8")
-    assert len(text.splitlines()) == 9
+    assert len(text.splitlines()) == 10
     for told in (
         "empty.jpg,rejected,",
         "cut.jpg,rejected,",
@@ -88,6 +89,7 @@ def test_broken_files_are_rejected_with_their_place(
         "pipe.jpg,rejected,not readable: no regular file",
         "out.jpg,rejected,a link out of the folder",
         "outside,rejected,a link out of the folder",
+        "itself.jpg,rejected,a link that leads nowhere",
     ):
         assert f"\n{told}" in text
 
@@ -97,7 +99,7 @@ def test_blank_picture_keeps_its_exact_hashes(load: Load, store: Path, tmp_path:
     folder.mkdir()
     Image.new("L", (256, 256), 128).save(folder / "blank.png")
     found = load(folder)
-    assert (found["added_hashes"], found["hashes_left_out"], found["rejected"]) == (2, 1, 0)
+    assert (found["added_hashes"], found["hashes_left_out"], found["rejected"]) == (2, 0, 0)
     assert {h.type for h in listed(store)[0][0].hashes} == {HashType.SHA256, HashType.MD5}
 
 
@@ -129,13 +131,14 @@ def answers(names: list[str], jobs: int, timeout_ms: int = TIMEOUT_MS) -> list[t
 
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_file_that_ends_its_process_costs_only_itself(jobs: int) -> None:
-    names = ["a", "kill", "b", "exit", "pickle", "c", "flood", "last", "d", "kill2", "e"]
+    names = ["a", "kill", "b", "exit", "pickle", "c", "flood", "deep", "last", "d", "kill2", "e"]
     found = dict(answers(names, jobs))
     assert list(found) == names
     assert all(found[name] == name for name in ("a", "b", "c", "d", "e", "last"))
     assert found["kill"] == found["kill2"] == "ended the process that read it (signal 11)"
     assert found["exit"] == "ended the process that read it (exit code 3)"
     assert found["pickle"] == "hashed to no hash"
+    assert found["deep"] == "hashed to no hash"
     assert found["flood"].startswith("ended the process")
 
 
@@ -153,6 +156,14 @@ def test_pool_that_cannot_start_says_so() -> None:
 
 def test_nonsense_of_a_process_is_a_reject(tmp_path: Path) -> None:
     good: dict[str, Any] = {"media_type": 1, "hashes": [[1, "00" * 32, 50, None, None]]}
+    odd: list[list[Any]] = [
+        *([number, None, None] for number in (50.5, True, 10**30, "50", [50])),
+        [50, 0.5, None],
+        [50, True, None],
+        [50, None, 1.5],
+        [50, None, None, 1],
+        [50],
+    ]
     told: list[dict[str, Any]] = [
         {},
         {"items": 5},
@@ -164,6 +175,7 @@ def test_nonsense_of_a_process_is_a_reject(tmp_path: Path) -> None:
         {"items": [{"media_type": 1, "hashes": [[1, "00" * 32, "x", None, None]]}]},
         {"items": [{"media_type": 1, "hashes": [[1, "00" * 32, 1, 1, 1]]}]},
         {"items": [{"media_type": 1, "hashes": [["x"]]}]},
+        *({"items": [{"media_type": 1, "hashes": [[1, "00" * 32, *numbers]]}]} for numbers in odd),
         {"items": [{"media_type": 1, "hashes": 5}]},
         {"items": [{"media_type": 2, "hashes": good["hashes"] * 20_001}]},
     ]

@@ -12,8 +12,9 @@ from PIL import Image, UnidentifiedImageError
 
 from firstseen.errors import MediaError
 from firstseen.hashing.frames import Frame
+from firstseen.hashing.opening import open_picture
 from firstseen.hashing.quiet import Quiet
-from firstseen.hashing.video_limits import Budget, Progress, Sampling, VideoLimits
+from firstseen.hashing.video_limits import Budget, Progress, Sampling, VideoLimits, check_frame
 
 FORMATS: Final = ("GIF", "WEBP", "AVIF", "PNG")
 # Browsers show frames that claim less than 20 ms for 100 ms (as Chromium and Firefox do).
@@ -26,15 +27,19 @@ _MAX_FRAMES: Final = 20_000
 _quiet: Final = Quiet()
 
 
-def is_animation(stream: BinaryIO) -> bool:
+def is_animation(stream: BinaryIO, limits: VideoLimits) -> bool:
     """Whether a file is an animated picture with more than one frame.
+
+    One of frames over the limit is none: to look for its second would decode its first. It is
+    a picture, which may be larger.
 
     Args:
         stream: the file, which can seek; it is left where it was.
+        limits: how large a frame may be.
     """
     place = stream.tell()
     try:
-        with _opened(stream) as picture:
+        with _opened(stream, limits) as picture:
             if getattr(picture, "is_animated", False):
                 picture.seek(1)  # a file may claim frames that it does not have
                 return True
@@ -65,7 +70,7 @@ def animation_frames(
     """
     budget = Budget(limits)
     offset_ms = next_ms = count = 0
-    with _opened(stream) as picture:
+    with _opened(stream, limits) as picture:
         for index in range(_MAX_FRAMES):
             try:
                 picture.seek(index)
@@ -94,11 +99,12 @@ def animation_frames(
 
 
 @contextmanager
-def _opened(stream: BinaryIO) -> Iterator[Image.Image]:
+def _opened(stream: BinaryIO, limits: VideoLimits) -> Iterator[Image.Image]:
     try:
-        with _quiet, Image.open(stream, formats=FORMATS) as picture:
-            if min(picture.size) < _MIN_SIDE:
-                width, height = picture.size
+        with _quiet, open_picture(stream, FORMATS) as picture:
+            width, height = picture.size
+            check_frame(width, height, limits)
+            if min(width, height) < _MIN_SIDE:
                 raise MediaError(f"{width} x {height} pixels, at least {_MIN_SIDE} a side")
             yield picture
     except (MediaError, GeneratorExit):

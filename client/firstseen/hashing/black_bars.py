@@ -51,7 +51,7 @@ def find_crop(stream: BinaryIO, limits: VideoLimits) -> Crop | None:
     budget = Budget(limits)
     found: list[Crop] = []
     with refusing_damage(), open_video(stream, limits) as container:
-        shown = video_stream(container)
+        shown = video_stream(container, limits)
         start_s = (container.start_time or 0) / av.time_base
         length_s = ceil((container.duration or 0) / av.time_base)
         for time_s in _TIMES_S:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from firstseen.errors import MediaError
 from firstseen.hashing.document_limits import DocumentLimits
+from firstseen.hashing.opening import open_picture
 from firstseen.hashing.pdq import pdq_hash
 from firstseen.hashing.picture import FORMATS, open_pixels
 from firstseen.items import Hash, HashType
@@ -101,7 +102,7 @@ class Content:
             return
         self.check_time()
         try:
-            with Image.open(BytesIO(data), formats=FORMATS) as opened:
+            with open_picture(BytesIO(data), FORMATS) as opened:
                 size = opened.size
             if self.is_worth(*size):
                 self.add_pixels(open_pixels(data), page_index)

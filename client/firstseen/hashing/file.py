@@ -5,88 +5,21 @@ An animated picture is a video. A Motion Photo is a picture and a video: `hash_i
 """
 
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from firstseen.errors import MediaError
-from firstseen.hashing.document_kind import HEAD_BYTES, text_kind
+from firstseen.hashing.document_kind import HEAD_BYTES
 from firstseen.hashing.forms import BankProfile
 from firstseen.hashing.item_limits import BANK_HASHES, QUERY_HASHES
+from firstseen.hashing.kind import may_move, media_type_of
 from firstseen.hashing.video_limits import Progress, VideoLimits
 from firstseen.items import Item, MediaType
 
 # A document has at least this much room, whatever a server says.
 _LEAST_HASHES: Final = 16
-
-# ISO base media files say at byte 8 what they are: these brands are pictures (HEIF and
-# AVIF, ISO/IEC 23008-12 and the AVIF specification), every other is a video.
-_PICTURE_BRANDS: Final = frozenset(
-    {
-        b"heic",
-        b"heix",
-        b"heim",
-        b"heis",
-        b"hevc",
-        b"hevx",
-        b"mif1",
-        b"mif2",
-        b"msf1",
-        b"avif",
-        b"avis",
-    }
-)
-_DOCUMENT_HEADS: Final = (
-    b"%PDF-",
-    b"PK\x03\x04",  # DOCX, PPTX, XLSX, ODT, ODP, ODS, EPUB
-    b"{\\rtf",
-    b"\xd0\xcf\x11\xe0",  # Office before 2007
-)
-_VIDEO_HEADS: Final = (
-    b"\x1a\x45\xdf\xa3",  # Matroska, WebM
-    b"\x00\x00\x01\xba",  # MPEG program stream
-    b"\x00\x00\x01\xb3",
-    b"FLV\x01",
-    b"OggS",
-    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # ASF, WMV
-)
-
-
-# QuickTime files from before `ftyp` begin with one of these (QuickTime File Format, Apple).
-_MOVIE_ATOMS: Final = frozenset({b"moov", b"mdat", b"wide", b"skip", b"pnot"})
-
-
-def media_type_of(head: bytes) -> MediaType:
-    """What kind of content a file is; what is not recognised is tried as a picture.
-
-    Text has no first bytes of its own: what is all letters and no controls is a document.
-
-    Args:
-        head: its first 4,096 bytes, or all of it; 16 are enough for all but text.
-    """
-    if head.startswith(_DOCUMENT_HEADS):
-        return MediaType.DOCUMENT
-    is_avi = head.startswith(b"RIFF") and head[8:12] == b"AVI "
-    is_movie = head[4:8] == b"ftyp" and head[8:12] not in _PICTURE_BRANDS
-    is_movie |= head[4:8] in _MOVIE_ATOMS
-    if is_avi or is_movie or head.startswith(_VIDEO_HEADS):
-        return MediaType.VIDEO
-    return MediaType.DOCUMENT if text_kind(head) else MediaType.IMAGE
-
-
-# Of these kinds a picture may be animated; what they are is told by `is_animation`.
-_MOVING_HEADS: Final = (b"GIF8", b"\x89PNG")
-_MOVING_BRANDS: Final = frozenset({b"avif", b"avis", b"msf1"})
-
-
-def may_be_video(head: bytes) -> bool:
-    """Whether a file is a video, or a picture of a kind that may be animated.
-
-    Args:
-        head: as `media_type_of`.
-    """
-    return media_type_of(head) is MediaType.VIDEO or _may_move(head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +115,8 @@ def stream_items(
     """Hashes everything that a file holds: of a Motion Photo its picture and then its clip.
 
     A clip's exact hashes are of the clip alone, as when it is taken out of the photo. A clip
-    that cannot be decoded has those alone, for the picture is there to be judged.
+    that cannot be decoded is left out, for the picture is there to be judged: a few bytes
+    behind a known picture must not make it novel.
 
     Args:
         stream: the file, which can seek.
@@ -201,7 +135,10 @@ def stream_items(
     if start is None:
         return (item,)
     clip = BytesIO(memoryview(picture)[start:])
-    return (item, _video(clip, options, progress, exact_when_undecodable=True))
+    try:
+        return (item, _video(clip, replace(options, exact_when_undecodable=False), progress))
+    except MediaError:
+        return (item,)
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -220,10 +157,9 @@ def _first_item(
     head = stream.read(HEAD_BYTES)
     if not head:
         raise MediaError("empty file")
-    match media_type or _media_type(head, stream):
+    match media_type or _media_type(head, stream, options.video_limits):
         case MediaType.VIDEO:
-            exact = options.exact_when_undecodable
-            return _video(stream, options, progress, exact_when_undecodable=exact), b""
+            return _video(stream, options, progress), b""
         case MediaType.DOCUMENT:
             return _document(stream, options), b""
         case _:
@@ -233,23 +169,17 @@ def _first_item(
             return _picture(data, options), data
 
 
-def _media_type(head: bytes, stream: BinaryIO) -> MediaType:
+def _media_type(head: bytes, stream: BinaryIO, limits: VideoLimits) -> MediaType:
     found = media_type_of(head)
-    if found is not MediaType.IMAGE or not _may_move(head):
+    if found is not MediaType.IMAGE or not may_move(head):
         return found
     from firstseen.hashing.animation import is_animation  # noqa: PLC0415
 
     stream.seek(0)
-    return MediaType.VIDEO if is_animation(stream) else found
+    return MediaType.VIDEO if is_animation(stream, limits) else found
 
 
-def _video(
-    stream: BinaryIO,
-    options: FileOptions,
-    progress: Progress | None,
-    *,
-    exact_when_undecodable: bool,
-) -> Item:
+def _video(stream: BinaryIO, options: FileOptions, progress: Progress | None) -> Item:
     from firstseen.hashing.video import VideoOptions, hash_video  # noqa: PLC0415
 
     chosen = VideoOptions(
@@ -257,7 +187,7 @@ def _video(
         mirrored=options.dihedral,
         max_hashes=options.max_hashes,
         limits=options.video_limits,
-        exact_when_undecodable=exact_when_undecodable,
+        exact_when_undecodable=options.exact_when_undecodable,
     )
     return hash_video(stream, chosen, progress)
 
@@ -283,11 +213,5 @@ def _picture(data: bytes, options: FileOptions) -> Item:
     from firstseen.hashing.image import hash_image, hash_listed_image  # noqa: PLC0415
 
     if options.profile is None:
-        return hash_image(data, dihedral=options.dihedral)
+        return hash_image(data, dihedral=options.dihedral, max_hashes=options.max_hashes)
     return hash_listed_image(data, profile=options.profile)
-
-
-def _may_move(head: bytes) -> bool:
-    is_webp = head.startswith(b"RIFF") and head[8:12] == b"WEBP"
-    is_sequence = head[4:8] == b"ftyp" and head[8:12] in _MOVING_BRANDS
-    return is_webp or is_sequence or head.startswith(_MOVING_HEADS)

@@ -5,7 +5,8 @@ picture with its borders and a phone's screen taken off, mirrored and turned. Wh
 differs from the original on both sides, the two meet.
 
 A derived hash that tells nothing is dropped: plain ground and patterns match one another.
-The upright hash of the whole picture never is: a blurred or a dim copy must still be found.
+Of a question, the upright hash of the whole picture never is: a blurred or a dim copy must
+still be found.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +15,7 @@ from enum import Enum
 from typing import Final
 
 from firstseen.hashing.luma import Box, Luma
-from firstseen.hashing.pdq import Pdq
+from firstseen.hashing.pdq import MAX_FLATNESS, Pdq
 from firstseen.hashing.trim import border_trim, main_region
 from firstseen.items import Hash, HashType, HashValue
 
@@ -89,10 +90,13 @@ def bank_hashes(luma: Luma, profile: BankProfile = BankProfile.STANDARD) -> tupl
     """The hashes to list a picture by.
 
     Returns:
-        The upright PDQ hash of the whole first, then those of its parts; alone when it
-        tells nothing, since then its parts do not either.
+        The upright PDQ hash of the whole first, then those of its parts. A picture of too
+        little quality has no parts that tell more, and a bank's policy refuses its one hash;
+        a pattern has none, since unrelated ones are 27 bits apart.
     """
     whole = luma.pdq()
+    if whole.flatness > MAX_FLATNESS:
+        return ()
     if not whole.is_telling:
         return (whole.hash(),)
     trimmed = border_trim(luma)

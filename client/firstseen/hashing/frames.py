@@ -19,7 +19,14 @@ import numpy as np
 
 from firstseen.errors import MediaError
 from firstseen.hashing.pdq import Pixels
-from firstseen.hashing.video_limits import MAX_OFFSET_MS, Budget, Progress, Sampling, VideoLimits
+from firstseen.hashing.video_limits import (
+    MAX_OFFSET_MS,
+    Budget,
+    Progress,
+    Sampling,
+    VideoLimits,
+    check_frame,
+)
 
 Watch = Callable[[av.VideoFrame, float], None]
 """Shown a decoded frame and its seconds since the start of the file."""
@@ -87,7 +94,8 @@ def video_frames(
             found = True
             yield frame
     if not found:
-        raise MediaError("a video without a frame that can be decoded")
+        # A probe that finds frames over the limit leaves their size open, so both reasons are told.
+        raise MediaError(f"no frame that can be decoded of at most {limits.frame_pixels:,} pixels")
 
 
 @contextmanager
@@ -141,7 +149,7 @@ def _sampled(
     progress: Progress | None,
     watch: Watch | None,
 ) -> Iterator[Frame]:
-    stream = video_stream(container)
+    stream = video_stream(container, limits)
     duration_ms = _duration_ms(container, stream)
     context = stream.codec_context
     context.thread_type = "AUTO"
@@ -177,11 +185,16 @@ def _sampled(
             progress(offset_ms, duration_ms)
 
 
-def video_stream(container: av.container.InputContainer) -> av.video.VideoStream:
+def video_stream(
+    container: av.container.InputContainer, limits: VideoLimits
+) -> av.video.VideoStream:
     """The stream that a player shows; covers of songs and thumbnails are none.
 
+    Its decoder refuses frames over the limit before it makes room for them, also when they
+    are larger than the file says.
+
     Raises:
-        MediaError: there is none, or not of an allowed codec.
+        MediaError: there is none, not of an allowed codec, or of frames over the limit.
     """
     found = [
         stream
@@ -195,6 +208,9 @@ def video_stream(container: av.container.InputContainer) -> av.video.VideoStream
     best = max(found, key=lambda stream: stream.codec_context.width * stream.codec_context.height)
     if best.codec_context.name not in CODECS:
         raise MediaError("a video of a codec that is not decoded here")
+    check_frame(best.codec_context.width, best.codec_context.height, limits)
+    # The container's option of this name holds only while its beginning is probed.
+    best.codec_context.options = {"max_pixels": str(limits.frame_pixels)}
     return best
 
 

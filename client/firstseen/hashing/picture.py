@@ -9,16 +9,15 @@ hashes of 46 photographs by 4.7 bits on average and 18 at most, within a limit o
 colour engine fed with hostile profiles costs more than that.
 """
 
-import threading
-from functools import cache
 from io import BytesIO
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from firstseen.errors import MediaError
+from firstseen.hashing.opening import open_picture
 from firstseen.hashing.pdq import luma_of
 from firstseen.hashing.quiet import Quiet
 from firstseen.hashing.tent import Levels
@@ -41,7 +40,18 @@ _WHOLE_PIXELS: Final = 32 << 20
 # And so is one that is longer than this: what PDQ keeps for a side takes 32 bytes a pixel of it.
 _WHOLE_SIDE: Final = 16 << 10
 
-_decoder_lock = threading.Lock()
+# EXIF's orientation, and what makes each upright (CIPA DC-008, 4.6.5).
+_ORIENTATION: Final = 0x0112
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
 _quiet: Final = Quiet()
 
 
@@ -80,10 +90,9 @@ def _open(data: bytes) -> Image.Image:
         raise MediaError("empty file")
     if len(data) > MAX_BYTES:
         raise MediaError(f"{len(data):,} bytes, at most {MAX_BYTES:,}")
-    _register()
     try:
-        # Warnings are of metadata; sizes are checked here.
-        with _quiet, Image.open(BytesIO(data), formats=FORMATS) as picture:
+        # Warnings are of metadata.
+        with _quiet, open_picture(BytesIO(data), FORMATS) as picture:
             _check_size(picture)
             return _decode(picture)
     except MediaError:
@@ -97,16 +106,6 @@ def _open(data: bytes) -> Image.Image:
         raise MediaError(f"damaged picture ({type(error).__name__})") from error
 
 
-@cache
-def _register() -> None:
-    import pi_heif  # noqa: PLC0415  its libraries are loaded only once a picture is opened
-
-    with _decoder_lock:
-        pi_heif.register_heif_opener()
-        # Pillow's own limit warns, and only then refuses; `_check_size` is the one that counts.
-        Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-
-
 def _check_size(picture: Image.Image) -> None:
     width, height = picture.size
     if width * height > MAX_PIXELS:
@@ -118,8 +117,16 @@ def _check_size(picture: Image.Image) -> None:
 def _decode(picture: Image.Image) -> Image.Image:
     picture.draft("RGB", (_ENOUGH_SIDE, _ENOUGH_SIDE))
     picture.load()
-    ImageOps.exif_transpose(picture, in_place=True)
-    return _on_white(_eight_bits(_smaller(picture)))
+    return _on_white(_eight_bits(_smaller(_upright(picture))))
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF says; as it is stored when that is damaged, as viewers do."""
+    try:
+        turn = _TURNS.get(picture.getexif().get(_ORIENTATION, 1))
+    except Exception:  # noqa: BLE001 - its reader raises what it likes; the picture is sound
+        turn = None
+    return picture if turn is None else picture.transpose(turn)
 
 
 def _smaller(picture: Image.Image) -> Image.Image:

@@ -123,7 +123,7 @@ def seen_hashes(
     stream.seek(0)
     sampling, limits = options.sampling, options.limits
     collage: Collage | None = None
-    if is_animation(stream):
+    if is_animation(stream, limits):
         sampled = animation_frames(stream, sampling, limits, progress)
     else:
         watch: Watch | None = None

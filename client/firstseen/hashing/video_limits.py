@@ -76,6 +76,12 @@ class Sampling:
         return self.key_frames or (duration_ms or 0) >= self.key_frames_from_ms
 
 
+def check_frame(width: int, height: int, limits: VideoLimits) -> None:
+    """Raises a MediaError when frames of this size are over the limit."""
+    if width * height > limits.frame_pixels:
+        raise MediaError(f"{width:,} x {height:,} pixels, at most {limits.frame_pixels:,}")
+
+
 class Budget:
     """Counts what a file costs against its limits."""
 
@@ -96,12 +102,8 @@ class Budget:
         Raises:
             MediaError: the frame, all frames together or the time are over their limit.
         """
-        pixels = width * height
-        if pixels > self._limits.frame_pixels:
-            raise MediaError(
-                f"{width:,} x {height:,} pixels, at most {self._limits.frame_pixels:,}"
-            )
-        self._pixels += pixels
+        check_frame(width, height, self._limits)
+        self._pixels += width * height
         if self._pixels > self._limits.decoded_pixels:
             raise MediaError(f"over {self._limits.decoded_pixels:,} pixels in all frames")
         self.check_time()

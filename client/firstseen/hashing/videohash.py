@@ -56,7 +56,7 @@ def videohash(stream: BinaryIO, limits: VideoLimits) -> Hash | None:
     stream.seek(0)
     with refusing_damage(), open_video(stream, limits) as container:
         start_s = (container.start_time or 0) / av.time_base
-        for frame in container.decode(video_stream(container)):
+        for frame in container.decode(video_stream(container, limits)):
             budget.spend(frame.width, frame.height)
             if frame.pts is not None:
                 collage.see(frame, frame.time - start_s)

@@ -114,7 +114,11 @@ def to_item(frames: Iterable[VpdqFrame]) -> Item:
 
 
 def frames_of(item: Item) -> Iterator[VpdqFrame]:
-    """The frames of a video; of each its first PDQ hash, the picture as it is."""
+    """The frames of a video; of each its first PDQ hash.
+
+    That is of the whole frame, or, where that is not telling, of the picture inside its bars:
+    an item does not say which.
+    """
     last_ms: int | None = None
     for hash_ in item.hashes:
         offset_ms = hash_.frame_offset_ms
