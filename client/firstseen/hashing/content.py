@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from io import BytesIO
 from typing import Final
 
 import numpy as np
@@ -13,7 +12,7 @@ from PIL import Image
 from firstseen.errors import MediaError
 from firstseen.hashing.document_limits import DocumentLimits
 from firstseen.hashing.pdq import pdq_hash
-from firstseen.hashing.picture import FORMATS, open_pixels
+from firstseen.hashing.picture import open_pixels, size_of
 from firstseen.items import Hash, HashType
 
 # Meta's limit for what is worth matching (ThreatExchange, pdq/README). A raw picture is sent
@@ -45,6 +44,7 @@ class Content:
         self._pages: Final[dict[bytes, Hash]] = {}
         self._pictures_left = limits.max_pictures
         self._pages_left = limits.max_rendered_pages
+        self._faint: Hash | None = None
 
     @property
     def text(self) -> str:
@@ -55,6 +55,14 @@ class Content:
     def hashes(self) -> tuple[Hash, ...]:
         """Of pages, then of pictures, none twice."""
         return (*self._pages.values(), *self._pictures.values())
+
+    @property
+    def faint(self) -> Hash | None:
+        """Of the pages and pictures that show too little for a hash, the best one's all the same.
+
+        With nothing else a question holds this one: its low quality says that nothing was judged.
+        """
+        return self._faint
 
     @property
     def is_full(self) -> bool:
@@ -92,6 +100,7 @@ class Content:
         """Hashes a picture of the document, if it is one.
 
         What cannot be decoded or is too large is left out: it is a part, and others remain.
+        Pictures that no phone sends (EMF, WMF, SVG) are among these.
 
         Args:
             data: the whole file of the picture.
@@ -101,12 +110,14 @@ class Content:
             return
         self.check_time()
         try:
-            with Image.open(BytesIO(data), formats=FORMATS) as opened:
-                size = opened.size
-            if self.is_worth(*size):
+            if self.is_worth(*size_of(data)):
                 self.add_pixels(open_pixels(data), page_index)
-        except (MediaError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            self._pictures_left -= 1  # trying costs time as well
+        except MediaError:
+            self.leave_out_picture()
+
+    def leave_out_picture(self) -> None:
+        """Counts a picture that is not hashed: trying costs time as well."""
+        self._pictures_left -= 1
 
     def is_worth(self, width: int, height: int) -> bool:
         """Whether a picture of this size is hashed."""
@@ -125,7 +136,7 @@ class Content:
         self._pictures_left -= 1
         if height * width > _WHOLE_PIXELS:
             pixels = np.asarray(Image.fromarray(pixels).reduce(2))
-        _keep(self._pictures, replace(pdq_hash(pixels), page_index=page_index))
+        self._keep(self._pictures, replace(pdq_hash(pixels), page_index=page_index))
 
     def add_page(self, pixels: npt.NDArray[np.uint8], page_index: int) -> None:
         """Hashes a rendered page.
@@ -136,9 +147,11 @@ class Content:
         """
         self._pages_left -= 1
         made = replace(pdq_hash(pixels), type=HashType.PAGE_PDQ, page_index=page_index)
-        _keep(self._pages, made)
+        self._keep(self._pages, made)
 
-
-def _keep(kept: dict[bytes, Hash], made: Hash) -> None:
-    if made.quality is not None and made.quality >= MIN_QUALITY:
-        kept.setdefault(bytes(made.value), made)
+    def _keep(self, kept: dict[bytes, Hash], made: Hash) -> None:
+        quality = made.quality or 0
+        if quality >= MIN_QUALITY:
+            kept.setdefault(bytes(made.value), made)
+        elif self._faint is None or quality > (self._faint.quality or 0):
+            self._faint = made
