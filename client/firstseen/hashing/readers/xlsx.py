@@ -78,13 +78,12 @@ class _Strings:
 
 
 class _Cells:
-    """Takes the rows of a sheet."""
+    """Takes the cells of a sheet."""
 
     def __init__(self, content: Content, strings: list[str]) -> None:
         self._content: Final = content
         self._strings: Final = strings
         self._text: Final = _Text(frozenset({"t", "v"}))
-        self._row: Final[list[str]] = []
         self._is_number = False  # of a shared string
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
@@ -99,11 +98,10 @@ class _Cells:
         self._text.end(name)
         if name == "c":
             value = self._text.take()
-            self._row.append(self._shared(value) if self._is_number else value)
+            # At once: a row that says one long text a million times must not be put together.
+            self._content.add_text(self._shared(value) if self._is_number else value)
         elif name == "row":
             self._content.check_time()
-            self._content.add_text(" ".join(filter(None, self._row)))
-            self._row.clear()
 
     def data(self, text: str) -> None:
         self._text.data(text)
