@@ -94,10 +94,39 @@ def test_faint_scan_is_asked_about_by_its_best_page() -> None:
     assert types(hash_document(data, is_listed=True)) == EXACT
 
 
-def test_faint_picture_alone_is_asked_about() -> None:
-    assert types(hash_document(documents.docx_([], [faint()]))) == [HashType.PDQ, *EXACT]
-    with_text = hash_document(documents.docx_(paragraphs(1), [faint()]))
-    assert HashType.PDQ not in types(with_text)
+@pytest.mark.parametrize("data", [faint(), documents.picture(1)], ids=["faint", "good"])
+def test_picture_without_text_is_asked_about_and_not_judged(data: bytes) -> None:
+    # Pictures in a document make no verdict: beside exact hashes alone it would be NOVEL.
+    for texts in ([], [SMALL[0][:60]]):
+        asked = hash_document(documents.docx_(texts, [data]))
+        [page] = [h for h in asked.hashes if h.type is HashType.PAGE_PDQ]
+        assert page.quality == 0
+        assert HashType.PAGE_PDQ not in types(
+            hash_document(documents.docx_(texts, [data]), is_listed=True)
+        )
+    with_text = hash_document(documents.docx_(paragraphs(1), [data]))
+    assert HashType.PAGE_PDQ not in types(with_text)
+
+
+def test_good_picture_on_a_faint_page_does_not_judge_the_page() -> None:
+    # Small on a white page: the picture has much to see, the page has little.
+    data = documents.pdf([], pictures=[documents.picture(1, "JPEG")])
+    small = unpressed(data, b"400 0 0 500 90 200 cm", b"9 0 0 9 90 200 cm")
+    asked = hash_document(small)
+    pages = [h for h in asked.hashes if h.type is HashType.PAGE_PDQ]
+    assert HashType.PDQ in types(asked)
+    assert [h.quality is not None and h.quality < MIN_QUALITY for h in pages] == [True]
+
+
+def unpressed(pdf: bytes, old: bytes, new: bytes) -> bytes:
+    """A PDF with another drawing, not packed, in the place of one that is there once."""
+    drawing = old + b" /Im Do"
+    packed = zlib.compress(drawing)
+    assert pdf.count(packed) == 1
+    plain = new + b" /Im Do"
+    head = b"<</Length %d/Filter/FlateDecode>>" % len(packed)
+    assert pdf.count(head) == 1
+    return pdf.replace(head, b"<</Length %d>>" % len(plain)).replace(packed, plain)
 
 
 def test_short_text_is_judged_by_equality() -> None:

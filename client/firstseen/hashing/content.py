@@ -44,7 +44,8 @@ class Content:
         self._pages: Final[dict[bytes, Hash]] = {}
         self._pictures_left = limits.max_pictures
         self._pages_left = limits.max_rendered_pages
-        self._faint: Hash | None = None
+        self._faint_page: Hash | None = None
+        self._best_picture: Hash | None = None
 
     @property
     def text(self) -> str:
@@ -57,12 +58,16 @@ class Content:
         return (*self._pages.values(), *self._pictures.values())
 
     @property
-    def faint(self) -> Hash | None:
-        """Of the pages and pictures that show too little for a hash, the best one's all the same.
+    def unjudged(self) -> Hash | None:
+        """For a question that has nothing to be judged by: a page hash that says so.
 
-        With nothing else a question holds this one: its low quality says that nothing was judged.
+        Of pages that show too little, the best one's, with its low quality. Without pages, the best
+        picture's, with quality 0: pictures in a document decide nothing, and of its page nothing
+        else is known.
         """
-        return self._faint
+        if self._faint_page is not None or self._best_picture is None:
+            return self._faint_page
+        return replace(self._best_picture, type=HashType.PAGE_PDQ, quality=0)
 
     @property
     def is_full(self) -> bool:
@@ -136,7 +141,9 @@ class Content:
         self._pictures_left -= 1
         if height * width > _WHOLE_PIXELS:
             pixels = np.asarray(Image.fromarray(pixels).reduce(2))
-        self._keep(self._pictures, replace(pdq_hash(pixels), page_index=page_index))
+        made = replace(pdq_hash(pixels), page_index=page_index)
+        _keep(self._pictures, made)
+        self._best_picture = _better(self._best_picture, made)
 
     def add_page(self, pixels: npt.NDArray[np.uint8], page_index: int) -> None:
         """Hashes a rendered page.
@@ -147,11 +154,20 @@ class Content:
         """
         self._pages_left -= 1
         made = replace(pdq_hash(pixels), type=HashType.PAGE_PDQ, page_index=page_index)
-        self._keep(self._pages, made)
+        _keep(self._pages, made)
+        if not _is_worth_a_hash(made):
+            self._faint_page = _better(self._faint_page, made)
 
-    def _keep(self, kept: dict[bytes, Hash], made: Hash) -> None:
-        quality = made.quality or 0
-        if quality >= MIN_QUALITY:
-            kept.setdefault(bytes(made.value), made)
-        elif self._faint is None or quality > (self._faint.quality or 0):
-            self._faint = made
+
+def _is_worth_a_hash(made: Hash) -> bool:
+    return made.quality is not None and made.quality >= MIN_QUALITY
+
+
+def _keep(kept: dict[bytes, Hash], made: Hash) -> None:
+    if _is_worth_a_hash(made):
+        kept.setdefault(bytes(made.value), made)
+
+
+def _better(best: Hash | None, made: Hash) -> Hash:
+    """The one of higher quality, of equals the first."""
+    return made if best is None or (made.quality or 0) > (best.quality or 0) else best

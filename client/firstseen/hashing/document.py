@@ -27,6 +27,9 @@ MIN_GRAMS_EXACT: Final = 64
 # And with fewer than this, one changed sentence is most of the text.
 MIN_GRAMS_SKETCH: Final = 192
 
+# What is near in these is a verdict; a picture within a document is a hint to a person.
+_JUDGED_BY: Final = frozenset({HashType.SIMHASH, HashType.MINHASH, HashType.PAGE_PDQ})
+
 _LIMITS: Final = DocumentLimits()
 
 
@@ -41,8 +44,9 @@ def hash_document(
     """Hashes a document.
 
     A question in which nothing can be read is an error: its exact hashes alone would be answered
-    with NOVEL. One whose pages and pictures all show too little holds the best hash of them, so
-    that the server answers UNSURE. What is listed holds the exact hashes alone in both cases.
+    with NOVEL. One that has neither enough text nor a page that shows enough holds the best hash of
+    its pages or pictures, marked by its quality, so that the server answers UNSURE. A list holds
+    neither: there the exact hashes are all.
 
     Args:
         data: the whole file.
@@ -119,10 +123,10 @@ def _read_hashes(data: bytes, limits: DocumentLimits, room: int, *, is_listed: b
     if content is None:
         raise MediaError("this kind of document cannot be read")
     hashes = _hashes(content, room)
-    if any(hash_.type is not HashType.TEXT_SHA256 for hash_ in hashes):
+    if any(hash_.type in _JUDGED_BY for hash_ in hashes):
         return hashes
-    if content.faint is not None:
-        return [*hashes, content.faint]
+    if content.unjudged is not None:
+        return [*hashes, content.unjudged]
     if not normalise(content.text):
         raise MediaError("no text, page or picture of this document can be read")
     return hashes  # a text too short to be near another is judged by equality
