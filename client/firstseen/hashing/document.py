@@ -45,17 +45,17 @@ def hash_document(
 
     A question in which nothing can be read is an error: its exact hashes alone would be answered
     with NOVEL. One that has neither enough text nor a page that shows enough holds the best hash of
-    its pages or pictures, marked by its quality, so that the server answers UNSURE. A list holds
-    neither: there the exact hashes are all.
+    its pages or pictures, marked by its quality, so that the server answers UNSURE. What is
+    listed has no such hash, and with nothing read its exact hashes alone.
 
     Args:
         data: the whole file.
         limits: how much of it is looked at.
+        max_hashes: of the item. Pages and pictures get at most half of what the exact hashes
+            leave, chunks of text the rest.
         is_listed: it is to be listed, not asked about.
         exact_when_undecodable: give the exact hashes alone for a document that cannot be read,
             such as a DOC of Office 97 or an encrypted one, instead of an error.
-        max_hashes: of the item. Pages and pictures get at most half of what the exact hashes
-            leave, chunks of text the rest.
 
     Raises:
         MediaError: it is empty, damaged, encrypted, over a limit or, in a question, of a kind
