@@ -162,7 +162,7 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--exact-when-undecodable",
         action="store_true",
-        help="take a video that cannot be decoded by its exact hashes alone; "
+        help="take a video or document that cannot be read by its exact hashes alone; "
         "NOVEL then says only that this very file is not listed",
     )
     command.add_argument("--json", action="store_true", help="one JSON object a line")

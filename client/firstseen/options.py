@@ -41,8 +41,9 @@ class Options:
         batch_items: files of one `CheckStream` call; a server takes 256 unanswered by default.
         batch_wait_ms: how long to gather files before asking about those there are.
         dihedral: whether files are checked with their mirrored and rotated forms.
-        exact_when_undecodable: whether a video that cannot be decoded is checked by its exact
-            hashes alone. NOVEL then says only that this very file is not listed.
+        exact_when_undecodable: whether a video that cannot be decoded, or a document that cannot
+            be read, is checked by its exact hashes alone. NOVEL then says only that this very
+            file is not listed.
 
     Raises:
         ValueError: a number is not positive.

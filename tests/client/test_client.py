@@ -130,7 +130,7 @@ def files(tmp_path: Path) -> Callable[[int], list[Path]]:
     def make(count: int) -> list[Path]:
         paths = [tmp_path / f"{number}.pdf" for number in range(count)]
         for path in paths:
-            path.write_bytes(b"\xd0\xcf\x11\xe0" + path.name.encode())
+            path.write_text(f"A text in {path.name}.")
         hash_file(paths[0])  # loads its libraries, which would count as time of the first batch
         return paths
 

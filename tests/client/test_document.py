@@ -230,12 +230,6 @@ def test_file_is_recognised_by_its_content(tmp_path: Path) -> None:
     assert media_type_of(("é" * 4_000).encode()[:4_095]) is MediaType.DOCUMENT
 
 
-def test_kinds_that_are_not_read_have_exact_hashes() -> None:
-    for data in (b"\xd0\xcf\x11\xe0" + bytes(2_000), documents.archive({"a": b"b"}), bytes(100)):
-        item = hash_document(data)
-        assert [h.type for h in item.hashes] == [HashType.SHA256, HashType.MD5]
-
-
 def test_threads_hash_alike() -> None:
     data = documents.pdf(paragraphs(1), pictures=[documents.picture(1, "JPEG")])
     with ThreadPoolExecutor(4) as pool:

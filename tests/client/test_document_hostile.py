@@ -3,6 +3,7 @@
 import contextlib
 import random
 import resource
+import socket
 import struct
 import sys
 import threading
@@ -22,6 +23,7 @@ from firstseen.hashing.document_limits import DocumentLimits
 from firstseen.hashing.text import normalise
 from firstseen.items import HashType
 from tests.client import documents
+from tests.client.audit import touched
 from tests.client.documents import MAKERS, archive, paragraphs, unpacked
 
 SMALL = paragraphs(1, count=4, words=20)
@@ -34,6 +36,7 @@ MAIN_PARTS = {
     "epub": "OEBPS/book.opf",
 }
 MOST_S = 10.0  # of this thread's own time, however busy the machine is
+MOST_WALL_S = 60.0  # in which something else than computing would show
 MOST_BYTES = 1 << 30
 
 
@@ -192,8 +195,7 @@ def test_sheet_that_claims_a_row_far_away_ends() -> None:
     sheet += rows % (1, 1) + rows % (10**12, 10**12) + b"</sheetData></worksheet>"
     data = with_part("xlsx", "xl/worksheets/sheet1.xml", sheet)
     limits = DocumentLimits(max_seconds=1)
-    with contextlib.suppress(MediaError):
-        assert normalise(document_text(data, limits)) == "far"
+    assert normalise(document_text(data, limits)) == "farfar"
 
 
 def test_picture_of_a_pdf_with_a_nonsense_filter_is_left_out() -> None:
@@ -272,28 +274,54 @@ def _changed(data: bytes, rng: random.Random) -> bytes:
     return bytes(changed)
 
 
-def survive(kind: str, count: int) -> None:
+def survive(kind: str, count: int, folder: Path) -> None:
+    hash_document(MAKERS[kind](SMALL))  # what is loaded late is loaded now
     rng = random.Random(f"{kind}/7")
     for number in range(count):
         data = fuzzed(kind, rng)
-        began_s = time.thread_time()
-        with contextlib.suppress(MediaError):
+        began_s, began_wall_s = time.thread_time(), time.perf_counter()
+        with touched(folder) as outside, contextlib.suppress(MediaError):
             hash_document(data)
         assert time.thread_time() - began_s < MOST_S, f"file {number}"
+        assert time.perf_counter() - began_wall_s < MOST_WALL_S, f"file {number}"
+        assert outside == [], f"file {number}"
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-def test_fuzzed_documents_are_hashed_or_refused(kind: str) -> None:
-    survive(kind, 25)
+def test_fuzzed_documents_are_hashed_or_refused(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    survive(kind, 25, tmp_path)
+
+
+def test_watch_sees_files_and_the_network(tmp_path: Path) -> None:
+    inside, elsewhere = tmp_path / "in", tmp_path / "out"
+    inside.mkdir()
+    with touched(inside) as outside:
+        (inside / "a").write_text("a")
+        (inside / "a").read_text()
+        assert outside == []
+        elsewhere.write_text("b")
+        with socket.socket():
+            pass
+        (inside / "a").unlink()
+        elsewhere.unlink()
+    elsewhere.write_text("c")
+    assert [event.split()[0] for event in outside] == ["open", "socket.__new__", "os.remove"]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3_000)
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is measured in Linux's units")
 @pytest.mark.parametrize("kind", MAKERS)
-def test_thousands_of_fuzzed_documents_are_hashed_or_refused(kind: str) -> None:
+def test_thousands_of_fuzzed_documents_are_hashed_or_refused(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    survive(kind, 2_000)
+    survive(kind, 2_000, tmp_path)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert (after - before) * 1_024 < MOST_BYTES
     assert threading.active_count() < 20

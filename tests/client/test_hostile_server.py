@@ -51,7 +51,7 @@ def address(script: Script) -> Iterator[str]:
 def paths(tmp_path: Path) -> list[Path]:
     made = [tmp_path / f"{number}.pdf" for number in range(4)]
     for path in made:
-        path.write_bytes(b"\xd0\xcf\x11\xe0" + path.name.encode())
+        path.write_text(f"A text in {path.name}.")
     return made
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import random
 import resource
-import sys
 import time
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +19,7 @@ from firstseen.hashing.item_limits import QUERY_HASHES
 from firstseen.hashing.video import VideoOptions, hash_video, hash_video_file
 from firstseen.hashing.video_limits import Budget, Sampling, VideoLimits
 from firstseen.items import HashType
+from tests.client.audit import touched
 from tests.client.clips import PHOTOS, pan, write_clip, write_pan
 
 MAX_FILE_S = 10.0
@@ -193,23 +193,15 @@ def test_few_mutated_videos_end_in_time(tmp_path: Path) -> None:
 def test_mutated_videos_end_in_time_and_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    touched: list[str] = []
-    watching = True
-
-    def note(event: str, arguments: tuple[object, ...]) -> None:
-        opens_to_write = event == "open" and "w" in str(arguments[1])
-        if watching and (event.startswith("socket.") or opens_to_write):
-            touched.append(event)
-
+    monkeypatch.chdir(tmp_path)
     hashed, longest_s = fuzz(tmp_path, 9)  # what is loaded late is loaded now
     before = set(tmp_path.iterdir())
-    sys.addaudithook(note)
-    _, longest_s = fuzz(tmp_path, 2_000)
-    watching = False
+    with touched(tmp_path) as outside:
+        _, longest_s = fuzz(tmp_path, 2_000)
     assert set(tmp_path.iterdir()) == before
     assert longest_s < MAX_FILE_S
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10 < MAX_BYTES
-    assert [event for event in touched if event.startswith("socket.")] == []
+    assert outside == []
     assert hashed
 
 

@@ -6,6 +6,7 @@ from io import BytesIO
 from typing import Final
 
 from firstseen.errors import MediaError
+from firstseen.hashing.content import Content
 from firstseen.hashing.document_limits import DocumentLimits
 
 # What OOXML, ODF and EPUB allow (ISO/IEC 21320-1); others need more memory to unpack.
@@ -34,6 +35,7 @@ class Archive:
     def __init__(self, data: bytes, limits: DocumentLimits) -> None:
         self._zip: Final = open_zip(data, limits)
         self._infos: Final = {info.filename: info for info in self._zip.infolist()}
+        self._shown: Final[set[str]] = set()
         self._check_sizes(limits)
         self._check_markup(limits)
 
@@ -58,6 +60,26 @@ class Archive:
         # Damaged archives raise BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, ...
         except Exception as error:
             raise _damaged(error) from error
+
+    def add_picture(self, name: str, content: Content, page_index: int | None = None) -> None:
+        """Hashes a picture of the archive, if it is one; each is unpacked once.
+
+        Args:
+            name: of the file.
+            content: what collects the hashes, and says how large a picture may be.
+            page_index: the first page that it is on, where that is known.
+
+        Raises:
+            MediaError: it is damaged or not there.
+        """
+        if name in self._shown or not content.wants_pictures:
+            return
+        self._shown.add(name)
+        info = self._infos.get(name)
+        if info is not None and info.file_size > content.limits.max_picture_bytes:
+            content.leave_out_picture()
+            return
+        content.add_picture(self.read(name), page_index)
 
     def _check_sizes(self, limits: DocumentLimits) -> None:
         infos = self._zip.infolist()

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from io import BytesIO
 from typing import Final
 
 import numpy as np
@@ -12,9 +11,8 @@ from PIL import Image
 
 from firstseen.errors import MediaError
 from firstseen.hashing.document_limits import DocumentLimits
-from firstseen.hashing.opening import open_picture
 from firstseen.hashing.pdq import pdq_hash
-from firstseen.hashing.picture import FORMATS, open_pixels
+from firstseen.hashing.picture import open_pixels, size_of
 from firstseen.items import Hash, HashType
 
 # Meta's limit for what is worth matching (ThreatExchange, pdq/README). A raw picture is sent
@@ -46,6 +44,8 @@ class Content:
         self._pages: Final[dict[bytes, Hash]] = {}
         self._pictures_left = limits.max_pictures
         self._pages_left = limits.max_rendered_pages
+        self._faint_page: Hash | None = None
+        self._best_picture: Hash | None = None
 
     @property
     def text(self) -> str:
@@ -56,6 +56,18 @@ class Content:
     def hashes(self) -> tuple[Hash, ...]:
         """Of pages, then of pictures, none twice."""
         return (*self._pages.values(), *self._pictures.values())
+
+    @property
+    def unjudged(self) -> Hash | None:
+        """For a question that has nothing to be judged by: a page hash that says so.
+
+        Of pages that show too little, the best one's, with its low quality. Without pages, the best
+        picture's, with quality 0: pictures in a document decide nothing, and of its page nothing
+        else is known.
+        """
+        if self._faint_page is not None or self._best_picture is None:
+            return self._faint_page
+        return replace(self._best_picture, type=HashType.PAGE_PDQ, quality=0)
 
     @property
     def is_full(self) -> bool:
@@ -93,6 +105,7 @@ class Content:
         """Hashes a picture of the document, if it is one.
 
         What cannot be decoded or is too large is left out: it is a part, and others remain.
+        Pictures that no phone sends (EMF, WMF, SVG) are among these.
 
         Args:
             data: the whole file of the picture.
@@ -102,12 +115,14 @@ class Content:
             return
         self.check_time()
         try:
-            with open_picture(BytesIO(data), FORMATS) as opened:
-                size = opened.size
-            if self.is_worth(*size):
+            if self.is_worth(*size_of(data)):
                 self.add_pixels(open_pixels(data), page_index)
-        except (MediaError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            self._pictures_left -= 1  # trying costs time as well
+        except MediaError:
+            self.leave_out_picture()
+
+    def leave_out_picture(self) -> None:
+        """Counts a picture that is not hashed: trying costs time as well."""
+        self._pictures_left -= 1
 
     def is_worth(self, width: int, height: int) -> bool:
         """Whether a picture of this size is hashed."""
@@ -126,7 +141,9 @@ class Content:
         self._pictures_left -= 1
         if height * width > _WHOLE_PIXELS:
             pixels = np.asarray(Image.fromarray(pixels).reduce(2))
-        _keep(self._pictures, replace(pdq_hash(pixels), page_index=page_index))
+        made = replace(pdq_hash(pixels), page_index=page_index)
+        _keep(self._pictures, made)
+        self._best_picture = _better(self._best_picture, made)
 
     def add_page(self, pixels: npt.NDArray[np.uint8], page_index: int) -> None:
         """Hashes a rendered page.
@@ -138,8 +155,19 @@ class Content:
         self._pages_left -= 1
         made = replace(pdq_hash(pixels), type=HashType.PAGE_PDQ, page_index=page_index)
         _keep(self._pages, made)
+        if not _is_worth_a_hash(made):
+            self._faint_page = _better(self._faint_page, made)
+
+
+def _is_worth_a_hash(made: Hash) -> bool:
+    return made.quality is not None and made.quality >= MIN_QUALITY
 
 
 def _keep(kept: dict[bytes, Hash], made: Hash) -> None:
-    if made.quality is not None and made.quality >= MIN_QUALITY:
+    if _is_worth_a_hash(made):
         kept.setdefault(bytes(made.value), made)
+
+
+def _better(best: Hash | None, made: Hash) -> Hash:
+    """The one of higher quality, of equals the first."""
+    return made if best is None or (made.quality or 0) > (best.quality or 0) else best

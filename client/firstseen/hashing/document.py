@@ -27,30 +27,51 @@ MIN_GRAMS_EXACT: Final = 64
 # And with fewer than this, one changed sentence is most of the text.
 MIN_GRAMS_SKETCH: Final = 192
 
+# What is near in these is a verdict; a picture within a document is a hint to a person.
+_JUDGED_BY: Final = frozenset({HashType.SIMHASH, HashType.MINHASH, HashType.PAGE_PDQ})
+
 _LIMITS: Final = DocumentLimits()
 
 
 def hash_document(
-    data: bytes, *, limits: DocumentLimits = _LIMITS, max_hashes: int = QUERY_HASHES
+    data: bytes,
+    *,
+    limits: DocumentLimits = _LIMITS,
+    max_hashes: int = QUERY_HASHES,
+    is_listed: bool = False,
+    exact_when_undecodable: bool = False,
 ) -> Item:
     """Hashes a document.
 
-    A kind that is not read, such as a DOC of Office 97, has the exact hashes of its bytes alone.
+    A question in which nothing can be read is an error: its exact hashes alone would be answered
+    with NOVEL. One that has neither enough text nor a page that shows enough holds the best hash of
+    its pages or pictures, marked by its quality, so that the server answers UNSURE. What is
+    listed has no such hash, and with nothing read its exact hashes alone.
 
     Args:
         data: the whole file.
         limits: how much of it is looked at.
         max_hashes: of the item. Pages and pictures get at most half of what the exact hashes
             leave, chunks of text the rest.
+        is_listed: it is to be listed, not asked about.
+        exact_when_undecodable: give the exact hashes alone for a document that cannot be read,
+            such as a DOC of Office 97 or an encrypted one, instead of an error.
 
     Raises:
-        MediaError: it is empty, damaged, encrypted or over a limit.
+        MediaError: it is empty, damaged, encrypted, over a limit or, in a question, of a kind
+            that is not read or without anything that can be.
         ValueError: `max_hashes` is under 16.
     """
     if max_hashes < 16:
         raise ValueError(f"max_hashes is {max_hashes}, at least 16")
-    content = read_document(data, limits)
-    hashes = [] if content is None else _hashes(content, max_hashes - 2)
+    if not data:
+        raise MediaError("empty file")
+    try:
+        hashes = _read_hashes(data, limits, max_hashes - 2, is_listed=is_listed)
+    except MediaError:
+        if not exact_when_undecodable:
+            raise
+        hashes = []
     return Item(MediaType.DOCUMENT, (*hashes, *exact_hashes([data])))
 
 
@@ -93,6 +114,22 @@ def read_document(data: bytes, limits: DocumentLimits = _LIMITS) -> Content | No
     # Only the libraries of this kind are loaded.
     import_module(f"firstseen.hashing.readers.{kind}").read(data, content)
     return content
+
+
+def _read_hashes(data: bytes, limits: DocumentLimits, room: int, *, is_listed: bool) -> list[Hash]:
+    content = read_document(data, limits)
+    if is_listed:
+        return [] if content is None else _hashes(content, room)
+    if content is None:
+        raise MediaError("this kind of document cannot be read")
+    hashes = _hashes(content, room)
+    if any(hash_.type in _JUDGED_BY for hash_ in hashes):
+        return hashes
+    if content.unjudged is not None:
+        return [*hashes, content.unjudged]
+    if not normalise(content.text):
+        raise MediaError("no text, page or picture of this document can be read")
+    return hashes  # a text too short to be near another is judged by equality
 
 
 def _hashes(content: Content, room: int) -> list[Hash]:

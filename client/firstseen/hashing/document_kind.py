@@ -15,6 +15,8 @@ _OLE: Final = b"\xd0\xcf\x11\xe0"
 # The stream that holds an encrypted DOCX, PPTX or XLSX ([MS-OFFCRYPTO] 2.3.4.4).
 _ENCRYPTED: Final = "EncryptedPackage".encode("utf-16-le")
 _WEB_PAGE: Final = re.compile(r"<!doctype\s+html|<(html|head|body)[\s>]", re.IGNORECASE)
+# Honest relations are of a kilobyte; behind a long comment they count for Office all the same.
+_RELATIONS_BYTES: Final = 1 << 20
 # What the package itself refers to: its main part, beside properties and thumbnails.
 _OFFICE_PART: Final = re.compile(rb"Target\s*=\s*[\"']/?(word|ppt|xl)/")
 # Of a few bytes that are no UTF-8, nobody can say that they are text.
@@ -87,7 +89,7 @@ def _archive_kind(data: bytes, limits: DocumentLimits) -> DocumentKind | None:
     with open_zip(data, limits) as opened:
         names = frozenset(opened.namelist())
         mimetype = peek(opened, "mimetype", HEAD_BYTES)
-        relations = peek(opened, "_rels/.rels", HEAD_BYTES)
+        relations = peek(opened, "_rels/.rels", _RELATIONS_BYTES)
     if mimetype.startswith(b"application/vnd.oasis.opendocument."):
         return DocumentKind.ODF
     if mimetype.startswith(b"application/epub+zip") or "META-INF/container.xml" in names:

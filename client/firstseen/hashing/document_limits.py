@@ -24,6 +24,7 @@ class DocumentLimits:
         max_pages: pages, slides, sheets or chapters. Second kind, as all that follow.
         max_characters: of text.
         max_pictures: pictures in it.
+        max_picture_bytes: of one picture in an archive, unpacked.
         max_picture_pixels: of one picture in it.
         max_rendered_pages: pages without text.
     """
@@ -38,5 +39,6 @@ class DocumentLimits:
     max_pages: int = 5_000
     max_characters: int = 4_000_000
     max_pictures: int = 64
+    max_picture_bytes: int = 64 << 20
     max_picture_pixels: int = 32 << 20
     max_rendered_pages: int = 64

@@ -30,8 +30,8 @@ class FileOptions:
         profile: of the bank that will list them; None for a question.
         dihedral: in a question, also hash mirrored and, of pictures, turned forms.
         max_hashes: of one item; a server's policy says how many it takes.
-        exact_when_undecodable: give a video that cannot be decoded by its exact hashes
-            alone. NOVEL then says only that this very file is not listed.
+        exact_when_undecodable: give a video that cannot be decoded, or a document that cannot be
+            read, by its exact hashes alone. NOVEL then says only that this very file is not listed.
         video_limits: what one video may cost.
     """
 
@@ -197,7 +197,12 @@ def _document(stream: BinaryIO, options: FileOptions) -> Item:
     from firstseen.hashing.document_limits import DocumentLimits  # noqa: PLC0415
 
     data = _whole(stream, DocumentLimits().max_bytes)
-    return hash_document(data, max_hashes=max(options.max_hashes, _LEAST_HASHES))
+    return hash_document(
+        data,
+        max_hashes=max(options.max_hashes, _LEAST_HASHES),
+        is_listed=options.profile is not None,
+        exact_when_undecodable=options.exact_when_undecodable,
+    )
 
 
 def _whole(stream: BinaryIO, max_bytes: int) -> bytes:

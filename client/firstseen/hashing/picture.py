@@ -9,6 +9,8 @@ hashes of 46 photographs by 4.7 bits on average and 18 at most, within a limit o
 colour engine fed with hostile profiles costs more than that.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Final
 
@@ -85,7 +87,28 @@ def open_luma(data: bytes) -> Levels:
     return luma_of(_open(data))
 
 
+def size_of(data: bytes) -> tuple[int, int]:
+    """The width and height that a picture declares, before anything of it is decoded.
+
+    Args:
+        data: as `open_pixels`.
+
+    Raises:
+        MediaError: not a picture of an allowed format, or damaged.
+    """
+    with _opened(data) as picture:
+        return picture.size
+
+
 def _open(data: bytes) -> Image.Image:
+    with _opened(data) as picture:
+        _check_size(picture)
+        return _decode(picture)
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Image.Image]:
+    """An opened picture. Whatever is raised while it is open is a `MediaError`."""
     if not data:
         raise MediaError("empty file")
     if len(data) > MAX_BYTES:
@@ -93,8 +116,7 @@ def _open(data: bytes) -> Image.Image:
     try:
         # Warnings are of metadata.
         with _quiet, open_picture(BytesIO(data), FORMATS) as picture:
-            _check_size(picture)
-            return _decode(picture)
+            yield picture
     except MediaError:
         raise
     except UnidentifiedImageError as error:

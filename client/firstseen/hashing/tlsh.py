@@ -1,4 +1,8 @@
-"""TLSH of a text, for exchange with lists that hold it; nothing here is decided by it."""
+"""TLSH of a text, kept for exchange.
+
+A reviewer is shown an equal one, and no verdict rests on it. Lists of others hash raw text or whole
+files, and this is of normalised text, so equality with theirs is rare.
+"""
 
 from functools import cache
 from importlib import import_module

@@ -45,5 +45,4 @@ def read(data: bytes, content: Content) -> None:
             break
         html.read(archive.read(name), content)
     for name in pictures:
-        if content.wants_pictures:
-            content.add_picture(archive.read(name))
+        archive.add_picture(name, content)

@@ -1,7 +1,6 @@
 """Web pages: what a browser shows, and pictures that are within the page itself."""
 
 import base64
-import binascii
 import re
 from typing import Final
 
@@ -34,10 +33,11 @@ def read(data: bytes, content: Content) -> None:
 
     def take_picture(name: str, attributes: dict[str, str]) -> None:
         source = attributes.get("src", "") if name == "img" else ""
-        if start := _INLINE_PICTURE.match(source):
+        start = _INLINE_PICTURE.match(source)
+        if start and content.wants_pictures:
             try:
                 picture = base64.b64decode(source[start.end() :])
-            except binascii.Error:
+            except ValueError:  # also of letters that are no ASCII
                 return  # no picture, as in a browser
             content.add_picture(picture)
 

@@ -28,5 +28,5 @@ def read(data: bytes, content: Content) -> None:
         raise MediaError("encrypted document")
     content.add_text(xml_text(archive.read("content.xml"), _GRAMMAR))
     for name in sorted(archive.names):
-        if name.startswith("Pictures/") and content.wants_pictures:
-            content.add_picture(archive.read(name))
+        if name.startswith("Pictures/"):
+            archive.add_picture(name, content)

@@ -18,7 +18,7 @@ GRAMMAR: Final = Grammar(
 
 
 class Package:
-    """The parts of a DOCX or PPTX."""
+    """The parts of a DOCX, PPTX or XLSX."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive: Final = archive
@@ -69,5 +69,4 @@ class Package:
     def add_pictures(self, part: str, content: Content, page_index: int | None = None) -> None:
         """Hashes the pictures that a part refers to."""
         for name in self.related(part, "image").values():
-            if content.wants_pictures:
-                content.add_picture(self._archive.read(name), page_index)
+            self._archive.add_picture(name, content, page_index)

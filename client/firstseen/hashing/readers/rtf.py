@@ -1,6 +1,7 @@
 """RTF."""
 
 import re
+from binascii import unhexlify
 from typing import Final
 
 from striprtf.striprtf import rtf_to_text
@@ -9,8 +10,10 @@ from firstseen.errors import MediaError
 from firstseen.hashing.content import Content
 
 # Pictures and fonts are written in hexadecimal; nothing else is that long without another letter.
-_HEX: Final = re.compile(r"[0-9a-fA-F][0-9a-fA-F\r\n]{510,}")
-_PICTURE_HEADS: Final = (b"\xff\xd8\xff", b"\x89PNG")
+# A run is looked at from its beginning alone, and nothing of it twice.
+_HEX: Final = re.compile(rb"(?<![0-9a-fA-F\r\n])[0-9a-fA-F\r\n]{511,}+")
+# The beginning of a JPEG or PNG, behind at most the number that ends the word before it.
+_PICTURE: Final = re.compile(rb"[0-9]{0,10}?((?:ffd8ff|89504e47).*)", re.DOTALL | re.IGNORECASE)
 # striprtf's own expressions for links and fonts search to the end of the line from each of these,
 # so a long line of them takes hours. RTF ignores line breaks: one before each keeps lines short.
 _LONG_SEARCHES: Final = re.compile(r"(?<!\\)(\\f(?=\d)|\{\\field)")
@@ -27,11 +30,11 @@ def read(data: bytes, content: Content) -> None:
     Raises:
         MediaError: it is damaged or over a limit.
     """
-    text = data.decode("latin-1")
-    dumps = _HEX.findall(text) if content.wants_pictures else []
-    text = _HEX.sub("", text)
-    if len(text) > _MAX_CHARACTERS:
+    dumps = [run.span() for run in _HEX.finditer(data)]
+    size = len(data) - sum(end - start for start, end in dumps)
+    if size > _MAX_CHARACTERS:
         raise MediaError(f"over {_MAX_CHARACTERS:,} characters of RTF")
+    text = _without(data, dumps).decode("latin-1")
     text = _LONG_SEARCHES.sub(r"\n\1", text)
     text = _GROUP_ENDS.sub(";}", text) + ";"
     try:
@@ -39,11 +42,19 @@ def read(data: bytes, content: Content) -> None:
     # Damaged files make it raise ValueError, OverflowError, TypeError, LookupError, ...
     except Exception as error:
         raise MediaError(f"damaged document ({type(error).__name__})") from error
-    for dump in dumps:
-        digits = re.sub(r"\s", "", dump)
-        picture = bytes.fromhex(digits[: len(digits) & ~1])
-        if picture.startswith(_PICTURE_HEADS):
-            content.add_picture(picture)
+    for start, end in dumps:
+        if not content.wants_pictures:
+            return
+        found = _PICTURE.match(data[start:end].translate(None, b"\r\n"))
+        if found:
+            content.add_picture(unhexlify(found[1][: len(found[1]) & ~1]))
+
+
+def _without(data: bytes, spans: list[tuple[int, int]]) -> bytes:
+    """The data with a line break, which ends a word of RTF and is no text, for each span."""
+    ends = [0, *(end for _, end in spans)]
+    starts = [*(start for start, _ in spans), len(data)]
+    return b"\n".join(data[a:b] for a, b in zip(ends, starts, strict=True))
 
 
 def _paired(text: str) -> str:
