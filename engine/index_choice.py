@@ -15,8 +15,8 @@ from engine.mih_index import MihIndex
 
 # Measured: a scan of so many by FAISS takes as long as one search by multi-index hashing.
 _SCANNED_ROWS: Final = 16_384
-# Beyond so many bits the postings of multi-index hashing rule out little: at 48 it took twice as long
-# as FAISS' scan. That is what sketches of texts match at, and lists of texts are short.
+# Beyond so many bits the postings of multi-index hashing rule out little: at 48 it took twice as
+# long as FAISS' scan. That is what sketches of texts match at, and lists of texts are short.
 _PRUNED_BITS: Final = 40
 _MULTI_HASH_BITS: Final = 256  # what `FaissMultiHashIndex` is cut for
 

@@ -159,7 +159,7 @@ class Plan:
 
 
 def passing_share(radius: int) -> float:
-    """What share of unrelated postings their bits do not rule out: few within 31 bits, half at 48."""
+    """What share of unrelated postings their bits do not rule out: few at 31 bits, half at 48."""
     ways = sum(math.comb(_POSTING_BITS, bits) for bits in range(min(radius, _POSTING_BITS) + 1))
     return ways / (1 << _POSTING_BITS)
 
