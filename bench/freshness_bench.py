@@ -114,7 +114,8 @@ def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), worker
     listed = work.listed()
     # Near nothing that is listed, for sure: real ones meet by chance, and stay known.
     extra = hashes(changes, work.seed + 3, "balanced")
-    bulk = work.size // _GROWTH + 1 if meanwhile.during_build else 0
+    # So much that it is over an eighth of the list with it, from which on the builder builds.
+    bulk = work.size // (_GROWTH - 1) + 1 if meanwhile.during_build else 0
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="firstseen-freshness-") as name, ExitStack() as stack:
         store, asked = Path(name) / "store", Path(name) / "asked.requests"
@@ -141,7 +142,7 @@ def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), worker
             rows.append({**row, "segments_built": built})
         background = _Background(writer, lock, work.seed + 1)
         before = _segments(server)
-        with background.running(bulk + bulk // _GROWTH, meanwhile.load_rate_per_s):
+        with background.running(bulk + bulk // 4, meanwhile.load_rate_per_s):
             changed = _changed(server.match, writer, lock, extra, work.seed)
         built = _segments(server) - before
         rows = [{**row, "segments_built": built} for row in changed] + rows
