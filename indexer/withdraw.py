@@ -141,8 +141,9 @@ def _tell(
 ) -> ExitCode:
     rejected = selection.rejects.total
     items = len(selection.item_ids)
+    title = "withdrawn" if items else "nothing withdrawn"
     console.summary(
-        "dry run, nothing changed" if options.dry_run else "withdrawn",
+        "dry run, nothing changed" if options.dry_run else title,
         {
             "dry_run": options.dry_run,
             "asked": selection.asked,

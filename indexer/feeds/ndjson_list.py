@@ -13,7 +13,9 @@ from indexer.feeds.values import parse_hash_type, parse_media_type, parse_value,
 
 _LABEL_KEYS: Final = frozenset({"category", "severity", "source", "reference"})
 _HASH_KEYS: Final = frozenset({"type", "value", "quality", "frame_offset_ms", "page_index"})
-_NESTED_KEYS: Final = frozenset({"media_type", "hashes", *_LABEL_KEYS})
+# `firstseen hash --json` says whose hashes a line has. The list does not keep it.
+_PASSED_OVER: Final = "file"
+_NESTED_KEYS: Final = frozenset({"media_type", "hashes", _PASSED_OVER, *_LABEL_KEYS})
 _FLAT_KEYS: Final = frozenset({"media_type", *_HASH_KEYS, *_LABEL_KEYS})
 
 
