@@ -3,11 +3,7 @@
 What is asked about and what is listed are hashed differently; see `firstseen.hashing.forms`.
 """
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
-from typing import Final
 
 from firstseen.errors import MediaError
 from firstseen.hashing.exact import exact_hashes
@@ -15,10 +11,7 @@ from firstseen.hashing.forms import BankProfile, bank_hashes, query_hashes
 from firstseen.hashing.item_limits import QUERY_HASHES
 from firstseen.hashing.luma import Luma
 from firstseen.hashing.picture import MAX_BYTES, open_luma
-from firstseen.items import Hash, Item, MediaType
-
-# From here on, a thread takes less time to start than the exact hashes do: 2 ms for a mebibyte.
-_LARGE_BYTES: Final = 1 << 20
+from firstseen.items import Item, MediaType
 
 
 def hash_image(data: bytes, *, dihedral: bool = True, max_hashes: int = QUERY_HASHES) -> Item:
@@ -37,7 +30,8 @@ def hash_image(data: bytes, *, dihedral: bool = True, max_hashes: int = QUERY_HA
     Raises:
         MediaError: not a picture of an allowed format, damaged, or too large.
     """
-    hashes, exact = _hashed(data, partial(query_hashes, dihedral=dihedral))
+    exact = exact_hashes([data])
+    hashes = query_hashes(Luma(open_luma(data)), dihedral=dihedral)
     # The upright whole comes first and is told most by; tiles come last.
     seen = hashes[: max(max_hashes - len(exact), 1)]
     return Item(MediaType.IMAGE, (*seen, *exact))
@@ -56,8 +50,8 @@ def hash_listed_image(data: bytes, *, profile: BankProfile = BankProfile.STANDAR
     Raises:
         MediaError: as `hash_image`.
     """
-    hashes, exact = _hashed(data, partial(bank_hashes, profile=profile))
-    return Item(MediaType.IMAGE, (*hashes, *exact))
+    hashes = bank_hashes(Luma(open_luma(data)), profile)
+    return Item(MediaType.IMAGE, (*hashes, *exact_hashes([data])))
 
 
 def hash_image_file(path: Path, *, dihedral: bool = True) -> Item:
@@ -72,14 +66,3 @@ def hash_image_file(path: Path, *, dihedral: bool = True) -> Item:
     if len(data) > MAX_BYTES:
         raise MediaError(f"over {MAX_BYTES:,} bytes")
     return hash_image(data, dihedral=dihedral)
-
-
-def _hashed(
-    data: bytes, forms: Callable[[Luma], tuple[Hash, ...]]
-) -> tuple[tuple[Hash, ...], tuple[Hash, Hash]]:
-    """What a picture shows, and its exact hashes: of a large one, made while it is decoded."""
-    if len(data) < _LARGE_BYTES:
-        return forms(Luma(open_luma(data))), exact_hashes([data])
-    with ThreadPoolExecutor(1) as beside:
-        exact = beside.submit(exact_hashes, [data])
-        return forms(Luma(open_luma(data))), exact.result()
