@@ -37,8 +37,9 @@ from bench.quality_media import (
 from bench.quality_peer_match import PlainRule, TlshRule, VideohashRule, VpdqRule
 from bench.quality_report import NEAR
 from bench.run_file import Row, Run
-from bench.running import ROOT, one_thread_each
+from bench.running import ROOT
 from firstseen.items import Hash, HashType, HashValue, Item, MediaType
+from indexer.feeds.worker_environment import one_thread
 
 KINDS: Final = tuple(HASHERS)
 PHOTOS: Final = ROOT / "tests" / "data" / "photos"  # ships with the project
@@ -161,7 +162,7 @@ def _in_processes(
     found = []
     # Started anew and not forked: FAISS and FFmpeg have threads.
     context = multiprocessing.get_context("spawn")
-    with one_thread_each(), ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
+    with one_thread(), ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
         results = pool.map(HASHERS[kind], tasks)
         title = f"hashing {kind}" if with_copies else f"hashing unrelated {kind}"
         for task, original in zip(

@@ -61,26 +61,6 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": paths}
 
 
-@contextmanager
-def one_thread_each() -> Iterator[None]:
-    """Processes started in the block do linear algebra in one thread each.
-
-    Several processes with as many threads as there are cores wait for one another: hashing
-    pictures in two processes took 2.5 times as much processor time.
-    """
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
 def config_text(store: Path, overrides: Mapping[str, Mapping[str, object]] | None = None) -> str:
     """A configuration on free loopback ports, without TLS, with one worker.
 

@@ -192,18 +192,9 @@ class _Items:
     listed_shares: _Floats
 
     def of(self, item_ids: npt.NDArray[np.uint64]) -> _Shares:
-        """The same for hits, by the items they are in; of an item not here, nothing."""
-        at = np.minimum(np.searchsorted(self.ids, item_ids), max(len(self.ids) - 1, 0))
-        if not len(self.ids):
-            nothing = np.zeros(len(item_ids), np.float32)
-            return np.zeros(len(item_ids), np.bool_), nothing, nothing
-        is_here = self.ids[at] == item_ids
-        zero = np.float32(0)
-        return (
-            self.is_match[at] & is_here,
-            np.where(is_here, self.query_shares[at], zero),
-            np.where(is_here, self.listed_shares[at], zero),
-        )
+        """The same for hits, by the items they are in, each of which is here."""
+        at = np.searchsorted(self.ids, item_ids)
+        return self.is_match[at], self.query_shares[at], self.listed_shares[at]
 
 
 def _distinct(groups: _Ints, members: npt.NDArray[np.generic], group_count: int) -> _Ints:
@@ -242,8 +233,8 @@ def _frames(asked: Mapping[HashType, Asked], extent: Extent) -> _Items:
     what two unrelated videos have in common (a caption, a logo) does not fill a tile that long.
     """
     of_frames = [asked[t] for t in (HashType.PDQ, HashType.PDQ_TILE) if t in asked]
-    found = Found.concat([own.found for own in of_frames if len(own.found)])
     hit = [own for own in of_frames if len(own.found)]
+    found = Found.concat([own.found for own in hit])
     of_query = [own.frames() for own in hit]
     of_listed = [own.listed_frames() for own in hit]
     asked_at = [position for own in of_frames for position in own.question.positions]

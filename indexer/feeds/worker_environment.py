@@ -1,7 +1,8 @@
 """What the hashing processes find in their environment.
 
 Numpy's linear algebra would start a thread for each core in every process, and reserve memory for
-each: there is a process for each core already.
+each: there is a process for each core already. Without this, two of them took 2.5 times as much
+processor time to hash the same pictures.
 """
 
 import os
