@@ -24,6 +24,7 @@ from engine.equality_index import EqualityIndex
 from engine.errors import CorruptError, WriterBusyError
 from engine.exact_index import ExactIndex
 from engine.faiss_index import FaissFlatIndex, FaissMultiHashIndex
+from engine.file_digest import Digest, file_digest
 from engine.hashes import SPECS, HashType
 from engine.index import Index
 from engine.index_choice import Choosers
@@ -150,9 +151,17 @@ class SegmentId(NamedTuple):
 class SegmentFolder:
     """The segments of a host, for one kind of index."""
 
-    def __init__(self, path: Path, kind: IndexKind) -> None:
+    def __init__(self, path: Path, kind: IndexKind, digest: Digest = file_digest) -> None:
+        """Looks at nothing yet.
+
+        Args:
+            path: the folder; need not be there.
+            kind: of index; segments of others are left alone.
+            digest: what to know the digest of a file by when a segment is checked.
+        """
         self._path = path
         self._kind = kind
+        self._digest = digest
 
     def names(self) -> list[str]:
         """The segments there are, newest first; those of another kind are not looked at."""
@@ -181,7 +190,7 @@ class SegmentFolder:
             OSError: it cannot be read now, which says nothing of it.
         """
         try:
-            return Segment.restore(*read_folder(self._path / name))
+            return Segment.restore(*read_folder(self._path / name, self._digest))
         except CorruptError:
             self.put_aside(name)
             raise

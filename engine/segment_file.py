@@ -13,8 +13,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -23,12 +22,12 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import CorruptError, StoreFullError
+from engine.file_digest import Digest, file_digest
 
 MANIFEST: Final = "manifest.json"
 BUILDING_PREFIX: Final = ".building-"
 _SELF_DIGEST: Final = "manifest_sha256"
-# Blocks are digested on all cores at once; 16 MiB are 10 ms of SHA-256 on one.
-_BLOCK_BYTES: Final = 16 << 20
+_SPARE_BYTES: Final = 16 << 20  # left free on the disk beside what is written
 _MAX_MANIFEST_BYTES: Final = 1 << 20
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -76,8 +75,14 @@ def write_folder(
         shutil.rmtree(building, ignore_errors=True)
 
 
-def read_folder(path: Path) -> tuple[Manifest, dict[str, npt.NDArray[Any]]]:
+def read_folder(
+    path: Path, digest: Digest = file_digest
+) -> tuple[Manifest, dict[str, npt.NDArray[Any]]]:
     """Reads the manifest, checks every array and maps it.
+
+    Args:
+        path: the folder.
+        digest: what to know the digest of a file by.
 
     Returns:
         the manifest as it was given, and the arrays by name, read-only and shared with every
@@ -97,7 +102,7 @@ def read_folder(path: Path) -> tuple[Manifest, dict[str, npt.NDArray[Any]]]:
         file = path / f"{name}.npy"
         try:
             is_whole = file.stat().st_size == want["size_bytes"]
-            if not is_whole or file_digest(file) != want["sha256"]:
+            if not is_whole or digest(file) != want["sha256"]:
                 raise CorruptError(f"segment {path.name}: {name} is damaged")
             arrays[name] = _mapped(file)
         except FileNotFoundError:
@@ -140,22 +145,9 @@ def _digest_of(manifest: Manifest) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
-def file_digest(file: Path) -> str:
-    """SHA-256 over the SHA-256 of each block of a file, in hex."""
-    with file.open("rb") as stream, ThreadPoolExecutor(os.cpu_count()) as pool:
-        descriptor, size = stream.fileno(), file.stat().st_size
-
-        def block(start: int) -> bytes:
-            content = os.pread(descriptor, min(_BLOCK_BYTES, size - start), start)
-            return hashlib.sha256(content).digest()
-
-        blocks: Iterable[bytes] = pool.map(block, range(0, size, _BLOCK_BYTES))
-        return hashlib.sha256(b"".join(blocks)).hexdigest()
-
-
 def _require_room(folder: Path, size_bytes: int) -> None:
     free_bytes = shutil.disk_usage(folder).free
-    if free_bytes < size_bytes + _BLOCK_BYTES:
+    if free_bytes < size_bytes + _SPARE_BYTES:
         raise StoreFullError(f"{folder.parent}: {free_bytes:,} bytes free, want {size_bytes:,}")
 
 

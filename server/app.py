@@ -17,6 +17,7 @@ from typing import Final
 from grpc_health.v1 import health_pb2
 
 from engine.clock import Clock
+from engine.file_digest import Digest
 from engine.index_choice import choosers
 from engine.lmdb_store import LmdbReader
 from engine.segment import SegmentFolder
@@ -46,12 +47,13 @@ _Status = health_pb2.HealthCheckResponse.ServingStatus
 class App:
     """The parts of a worker."""
 
-    def __init__(self, config: Config, clock: Clock, *, is_early: bool) -> None:
+    def __init__(self, config: Config, clock: Clock, digest: Digest, *, is_early: bool) -> None:
         """Opens the store; needs a running event loop.
 
         Args:
             config: with the addresses that were taken for it.
             clock: the time.
+            digest: what to know the digest of a segment's file by.
             is_early: whether to listen before the list is loaded.
 
         Raises:
@@ -72,7 +74,7 @@ class App:
             config.store,
             clock,
             choosers(index.kind),
-            SegmentWatch(SegmentFolder(index.segments, index.kind), clock),
+            SegmentWatch(SegmentFolder(index.segments, index.kind, digest), clock),
         )
         self._listeners = self._make_listeners()
 
@@ -181,12 +183,12 @@ class App:
         self._counts.log_summary()
 
 
-async def serve(config: Config, clock: Clock, *, is_early: bool) -> None:
+async def serve(config: Config, clock: Clock, digest: Digest, *, is_early: bool) -> None:
     """Serves until SIGTERM, SIGINT or the end of stdin; see `App.run` for what it raises."""
     _bound_process()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_on_loop_error)
-    app = App(config, clock, is_early=is_early)
+    app = App(config, clock, digest, is_early=is_early)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, app.request_stop)
     supervisor_fd = sys.stdin.fileno()

@@ -16,6 +16,7 @@ from typing import Final
 from engine.clock import Clock, SystemClock
 from engine.entries import Checkpoint
 from engine.errors import CorruptError, EngineError, WriterBusyError
+from engine.file_digest import Digest, SharedDigests, file_digest
 from engine.index_choice import choosers, unindexed
 from engine.lmdb_store import LmdbReader
 from engine.segment import Segment, SegmentFolder
@@ -45,8 +46,13 @@ class RottenSegmentError(CorruptError):
 class Builder:
     """Makes segments of one store."""
 
-    def __init__(self, config: Config, clock: Clock) -> None:
+    def __init__(self, config: Config, clock: Clock, digest: Digest = file_digest) -> None:
         """Opens the store.
+
+        Args:
+            config: of the server.
+            clock: the time.
+            digest: what to know the digest of a segment's file by.
 
         Raises:
             EngineError: it cannot be opened.
@@ -54,7 +60,7 @@ class Builder:
         self._config = config
         self._clock = clock
         self._choose = choosers(config.index.kind)
-        self._folder = SegmentFolder(config.index.segments, config.index.kind)
+        self._folder = SegmentFolder(config.index.segments, config.index.kind, digest)
         self._not_before_ms = clock.monotonic_ms()
         store = StoreConfig(config.store.path, POLL_INTERVAL_MS, config.store.staleness_limit_ms)
         self._watch = SegmentWatch(self._folder, clock)
@@ -156,7 +162,7 @@ def run_builder() -> ExitCode:
         signal.signal(number, _end)
     threading.Thread(target=_end_with_supervisor, name="stdin", daemon=True).start()
     try:
-        _build(config, clock)
+        _build(config, clock, SharedDigests(order.digests_fd, clock).digest)
     except Exception as error:  # noqa: BLE001  its text may hold anything
         log(
             "builder_failed",
@@ -168,14 +174,14 @@ def run_builder() -> ExitCode:
     return ExitCode.STOPPED
 
 
-def _build(config: Config, clock: Clock) -> None:
+def _build(config: Config, clock: Clock, digest: Digest) -> None:
     folder = SegmentFolder(config.index.segments, config.index.kind)
     if folder.names():
         _give_way()
     while True:
         try:
             with folder.lock():
-                builder = Builder(config, clock)
+                builder = Builder(config, clock, digest)
                 try:
                     _step_for_ever(builder)
                 finally:

@@ -68,6 +68,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
+            pass_fds=(order.digests_fd,),
             # A Ctrl-C is for the supervisor, who decides when its processes end.
             process_group=0,
         )

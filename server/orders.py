@@ -27,12 +27,15 @@ class Order:
         addresses: where to listen, by listener; no port is 0.
         is_early: whether to listen before the list is loaded. Only without another worker: else
             callers would be refused whom that one could answer.
+        digests_fd: an open file through which the processes tell one another digests of files
+            (see `engine.file_digest.SharedDigests`); the process inherits it.
     """
 
     toml: str
     folder: Path
     addresses: Mapping[str, Address]
     is_early: bool
+    digests_fd: int
 
     def line(self) -> bytes:
         """As it is sent."""
@@ -42,6 +45,7 @@ class Order:
             "folder": str(self.folder),
             "addresses": places,
             "is_early": self.is_early,
+            "digests_fd": self.digests_fd,
         }
         return json.dumps(order).encode() + b"\n"
 
@@ -63,7 +67,8 @@ def receive_order() -> Order:
     """
     order = json.loads(sys.stdin.buffer.readline())
     places = {name: Address(host, port) for name, (host, port) in order["addresses"].items()}
-    return Order(order["toml"], Path(order["folder"]), places, order["is_early"])
+    folder = Path(order["folder"])
+    return Order(order["toml"], folder, places, order["is_early"], order["digests_fd"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import signal
 
 from engine.clock import SystemClock
 from engine.errors import CorruptError, EngineError
+from engine.file_digest import SharedDigests
 from server.app import serve
 from server.config import Config, ConfigError
 from server.exit_codes import ExitCode
@@ -24,7 +25,8 @@ def run_worker(number: int) -> ExitCode:
     config, clock = order.config(), SystemClock()
     start_logging(config.log.level, clock, worker=number)
     try:
-        asyncio.run(serve(config, clock, is_early=order.is_early))
+        digest = SharedDigests(order.digests_fd, clock).digest
+        asyncio.run(serve(config, clock, digest, is_early=order.is_early))
     except Exception as error:  # noqa: BLE001  its text may hold anything, and is told below if it may
         code, text = _said(config, error)
         Report(is_serving=False, failure=" ".join(text.split())).send()

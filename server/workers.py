@@ -69,6 +69,8 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._background = tuple(background)
         self._is_prepared = not background or has_quick_start(source.config)
+        self._begins_in_background = not self._is_prepared
+        self._digests_fd = os.memfd_create("firstseen-digests")
         self._slots = [Slot(role, clock) for role in self._roles()]
         self._retiring: list[Child] = []
         self._candidate: Source | None = None  # read on SIGHUP; nobody serves by it yet
@@ -94,6 +96,7 @@ class Supervisor:
             finally:
                 for child in self._children():
                     child.kill()
+                os.close(self._digests_fd)
                 if self._ready_file is not None:
                     self._ready_file.unlink(missing_ok=True)
         return self._exit_code or ExitCode.STOPPED
@@ -138,13 +141,17 @@ class Supervisor:
         return came
 
     def _is_to_be_filled(self, slot: Slot) -> bool:
-        return slot.child is None and (self._is_prepared or not slot.role.is_needed)
+        if slot.role.is_needed:
+            return slot.child is None and self._is_prepared
+        # What nobody waits for leaves the machine to the workers until they serve.
+        return slot.child is None and (self._begins_in_background or self._has_begun)
 
     def _start(self, role: Role, source: Source) -> Child:
         # One worker says at once that there is no list yet; the others join when they have it, so
         # that nobody is refused by one while another could answer.
         is_early = not any(child.role.is_needed for child in self._children())
-        order = Order(source.toml, source.path.parent, self._ports.addresses, is_early)
+        addresses, digests_fd = self._ports.addresses, self._digests_fd
+        order = Order(source.toml, source.path.parent, addresses, is_early, digests_fd)
         return Child(role, self._command, order, self._selector)
 
     def _on_end(self, slot: Slot, child: Child, code: int) -> None:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from engine import segment_file
+from engine import file_digest, segment_file
 from engine.errors import CorruptError, StoreFullError
 from engine.segment_file import BUILDING_PREFIX, MANIFEST, read_folder, write_folder
 
@@ -39,7 +39,7 @@ def test_arrays_are_read_back_read_only(path: Path) -> None:
 def test_array_larger_than_a_block_is_read_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segment_file, "_BLOCK_BYTES", 1_000)
+    monkeypatch.setattr(file_digest, "_BLOCK_BYTES", 1_000)
     told: list[tuple[int, int]] = []
     write_folder(tmp_path / "s", {}, ARRAYS, lambda done, total: told.append((done, total)))
     assert np.array_equal(read_folder(tmp_path / "s")[1]["values"], ARRAYS["values"])

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from bench.running import RunningServer, config_text, running_server
-from engine import segment_file
 from engine.errors import CorruptError
 from engine.hashes import HashType
 from engine.lmdb_store import LmdbWriter
@@ -193,10 +192,10 @@ def test_segment_cannot_be_read_now_it_stays_and_is_tried_again(
 
     load(builder, 100, 20)
     builder.step()
-    own_clock = FakeClock()
-    watch = SegmentWatch(folder(config), own_clock)
+    own_clock, segments = FakeClock(), folder(config)
+    watch = SegmentWatch(segments, own_clock)
     with monkeypatch.context() as patch:
-        patch.setattr(segment_file, "file_digest", fail)
+        patch.setattr(segments, "_digest", fail)
         assert watch.wait() is None
     assert caplog.records[-1].msg == "segment_unreadable"
     assert len(folder(config).names()) == 1
@@ -251,9 +250,11 @@ def test_workers_serve_from_a_segment_across_changes_restarts_and_damage(tmp_pat
             (item_id,) = writer.find(HashType.PDQ, new_item(0).item.hashes[0].value)
             writer.withdraw([item_id])
         end_s = time.monotonic() + LIMIT_S
-        while verdicts(server, range(90, 95)) == novel:
+        # Each time over a new connection: one worker may be a poll behind the other.
+        while any(verdicts(server, range(1)) != [Verdict.NOVEL] for _ in range(8)):
             assert time.monotonic() < end_s
         assert verdicts(server, range(2)) == [Verdict.NOVEL, Verdict.KNOWN]
+        assert verdicts(server, range(90, 95)) == [Verdict.KNOWN] * 5
     (name,) = [path.name for path in (tmp_path / "segments").glob("0*")]
     with running_server(store, settings) as server:
         await_event(server, "segment_adopted", 2)

@@ -11,7 +11,7 @@ from server.child import Child, Role
 from server.orders import Order
 from tests.server.test_states import within_patience
 
-ORDER = Order("# nothing", Path("/"), {}, is_early=True)
+ORDER = Order("# nothing", Path("/"), {}, is_early=True, digests_fd=2)
 SERVES = "import sys; sys.stdin.readline(); print('{\"serving\": true}', flush=True); "
 
 
@@ -68,7 +68,7 @@ def test_prints_whatever_else_it_is_passed_over(selector: selectors.BaseSelector
 def test_dies_without_reading_a_long_order_its_end_is_seen(
     selector: selectors.BaseSelector,
 ) -> None:
-    long = Order("#" * 1_000_000, Path("/"), {}, is_early=True)
+    long = Order("#" * 1_000_000, Path("/"), {}, is_early=True, digests_fd=2)
     assert await_end(start(selector, "raise SystemExit(4)", long)) == 4
 
 

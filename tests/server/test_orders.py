@@ -14,7 +14,8 @@ TOML = '[store]\npath = "störe"\n[match]\nlisten = "127.0.0.1:0"\nplaintext = t
 
 
 def test_order_is_sent_the_same_is_received(monkeypatch: pytest.MonkeyPatch) -> None:
-    order = Order(TOML, Path("/folder"), {"match": Address("127.0.0.1", 7)}, is_early=False)
+    places = {"match": Address("127.0.0.1", 7)}
+    order = Order(TOML, Path("/folder"), places, is_early=False, digests_fd=9)
     stdin = io.TextIOWrapper(io.BytesIO(order.line() + b"more"))
     monkeypatch.setattr(sys, "stdin", stdin)
     received = receive_order()
@@ -41,6 +42,6 @@ def test_line_is_no_report_is_passed_over(line: bytes) -> None:
 
 
 def test_order_is_one_line_whatever_the_file_holds() -> None:
-    order = Order("# a\n# b\u2028\n", Path("/"), {}, is_early=True)
+    order = Order("# a\n# b\u2028\n", Path("/"), {}, is_early=True, digests_fd=9)
     assert order.line().count(b"\n") == 1
     assert json.loads(order.line())["toml"] == order.toml
