@@ -4,7 +4,9 @@ One thread polls; any number read `snapshot` and `age_ms`, without a lock: what 
 read is one reference to one immutable value. When to poll is the caller's business.
 """
 
+from collections import deque
 from dataclasses import dataclass, replace
+from typing import Final
 
 from engine.clock import Clock
 from engine.errors import CorruptError, LogTruncatedError, NotReadyError
@@ -13,6 +15,11 @@ from engine.index_kind import IndexKind
 from engine.segment import Segment
 from engine.snapshot import Snapshot
 from engine.store import StoreReader
+
+# Of one poll: some 5 us an entry, so a fifth of a second. Without a bound, while more is listed
+# than can be followed, each delta would be longer than the one before, and nothing new be
+# served until the end of it.
+MAX_POLL_ENTRIES: Final = 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,7 @@ class Follower:
         store: StoreReader,
         clock: Clock,
         choose: Choosers | None = None,
+        max_poll_entries: int = MAX_POLL_ENTRIES,
     ) -> None:
         """Loads nothing yet.
 
@@ -41,11 +49,16 @@ class Follower:
             clock: to know the age by.
             choose: what to search each hash type with; FAISS or multi-index hashing by length
                 when it is not said.
+            max_poll_entries: how many entries that were added or removed one poll takes up,
+                if the log lets it (see `engine.log_span`).
         """
         self._store = store
         self._clock = clock
         self._choose = choosers(IndexKind.AUTO) if choose is None else choose
+        self._max_poll_entries = max_poll_entries
         self._state: _State | None = None
+        # Heads that the snapshot has not come up to, as sequence and when each was seen.
+        self._ahead: deque[tuple[int, int]] = deque()
         self.resets = 0
 
     @property
@@ -57,8 +70,15 @@ class Follower:
         """
         return self._loaded().snapshot
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the last poll left changes that it saw for the next one."""
+        return bool(self._ahead)
+
     def age_ms(self) -> int:
         """Milliseconds since the snapshot was known to be in step with the store.
+
+        A snapshot that is behind was in step when the newest head that it has come up to was seen.
 
         Raises:
             NotReadyError: nothing was loaded yet.
@@ -72,9 +92,10 @@ class Follower:
         return state
 
     def poll(self) -> bool:
-        """Catches up with the store's head; the first time, loads the whole list.
+        """Goes on towards the store's head; the first time, loads the whole list.
 
-        When it fails, the last snapshot stays and its age grows.
+        One poll takes up so many changes and no more; while there are others, `is_behind`. When it
+        fails, the last snapshot stays and its age grows.
 
         Returns:
             whether the snapshot is another than before.
@@ -85,10 +106,17 @@ class Follower:
         # Before the head is read: a change made right after it must not look seen.
         asked_at_ms = self._clock.monotonic_ms()
         state = self._state
-        if state is not None and self._store.head() == state.snapshot.checkpoint:
+        head = self._store.head()
+        if state is not None and head == state.snapshot.checkpoint:
+            self._ahead.clear()
             self._state = replace(state, in_step_at_ms=asked_at_ms)
             return False
-        self._state = _State(self._next(state), asked_at_ms)
+        self._ahead.append((head.sequence, asked_at_ms))
+        snapshot = self._next(state)
+        in_step_at_ms = asked_at_ms if state is None else state.in_step_at_ms
+        while self._ahead and self._ahead[0][0] <= snapshot.checkpoint.sequence:
+            _, in_step_at_ms = self._ahead.popleft()
+        self._state = _State(snapshot, in_step_at_ms)
         return True
 
     def adopt(self, segment: Segment) -> None:
@@ -103,13 +131,15 @@ class Follower:
         asked_at_ms = self._clock.monotonic_ms()
         delta = self._store.delta(segment.checkpoint)
         snapshot = Snapshot.from_segment(segment, self._choose).advance(delta)
+        self._ahead.clear()
         self._state = _State(snapshot, asked_at_ms)
 
     def _next(self, state: _State | None) -> Snapshot:
         if state is None:
             return Snapshot.of(self._store.contents(), self._choose)
         try:
-            return state.snapshot.advance(self._store.delta(state.snapshot.checkpoint))
+            base = state.snapshot.checkpoint
+            return state.snapshot.advance(self._store.delta(base, self._max_poll_entries))
         except (LogTruncatedError, CorruptError):
             # Either this copy or the store is wrong; reading the whole list tells which.
             snapshot = Snapshot.of(self._store.contents(), self._choose)

@@ -35,6 +35,7 @@ from engine.entries import (
 from engine.errors import CorruptError, LogTruncatedError
 from engine.hashes import Hash, HashType, HashValue
 from engine.lmdb_env import FORMAT_VERSION, Environment, Table, Transaction
+from engine.log_span import span
 from engine.policy import Bank, BankId
 from engine.records import Head
 from engine.store import Contents, Delta, LogRecord
@@ -169,20 +170,20 @@ class LmdbReader:
                     builders[hash_type].add(entry_id, item, value, position)
         return {HashType(number): builder.build() for number, builder in builders.items()}
 
-    def delta(self, base: Checkpoint) -> Delta:
+    def delta(self, base: Checkpoint, most_entries: int | None = None) -> Delta:
         """See `StoreReader.delta`."""
         with self._env.read() as txn:
             head = self._head(txn).checkpoint
             if not self._leads_on(txn, base, head):
                 raise LogTruncatedError(f"the log does not lead on from sequence {base.sequence}")
-            added: list[IdRange] = []
-            removed: list[IdRange] = []
-            for record in self._log_after(txn, base.sequence):
-                if record.added.first < record.added.end:
-                    added.append(record.added)
-                removed.extend(record.removed)
+            records = list(self._log_after(txn, base.sequence))
+            if most_entries is not None:
+                records = records[: span(records, most_entries)]
+            end = records[-1].checkpoint if records else base
+            added = [r.added for r in records if r.added.first < r.added.end]
+            removed = [part for record in records for part in record.removed]
             columns = self._columns(txn, merge_ranges(added))
-            return Delta(base, head, self._banks(txn), merge_ranges(removed), columns)
+            return Delta(base, end, self._banks(txn), merge_ranges(removed), columns)
 
     def _leads_on(self, txn: Transaction, base: Checkpoint, head: Checkpoint) -> bool:
         if base.sequence > head.sequence:

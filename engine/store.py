@@ -69,7 +69,7 @@ class Delta:
 
     Attributes:
         base: where they begin.
-        head: where they end.
+        head: where they end; not always the store's head.
         banks: every bank at `head`.
         removed: the entries to take out of what was listed at `base`, sorted.
         columns: the entries to add, already without those removed since.
@@ -125,8 +125,13 @@ class StoreReader(Protocol):
                 and digest is seen by whoever builds on it.)
         """
 
-    def delta(self, base: Checkpoint) -> Delta:
-        """The changes from `base` to the head.
+    def delta(self, base: Checkpoint, most_entries: int | None = None) -> Delta:
+        """The changes from `base` to the head, or the first of them.
+
+        Args:
+            base: where to begin.
+            most_entries: how many entries the changes may add and remove together, see
+                `engine.log_span`; any number when it is not said.
 
         Raises:
             LogTruncatedError: the log does not lead on from `base`.

@@ -184,6 +184,8 @@ class Refresher:
                 self._on_failure(error)
         else:
             self._on_success()
+            if self._follower.is_behind:
+                return 0
         backoff_ms = self._config.poll_interval_ms << min(self._failures, 16)
         return min(backoff_ms, max(MAX_BACKOFF_MS, self._config.poll_interval_ms))
 

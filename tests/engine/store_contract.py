@@ -223,6 +223,27 @@ class StoreContract:
         delta = store.delta(base)
         assert delta.columns[HashType.PDQ].entry_ids.tolist() == [4]
 
+    def test_delta_with_a_limit_ends_early_and_leads_to_the_head_in_the_end(
+        self, store: StoreWriter, bank: Bank
+    ) -> None:
+        snapshot = Snapshot.of(store.contents())
+        for numbers in ((1, 2), (3,), (4, 5), (6,), (7, 8, 9)):
+            store.load(bank.bank_id, new(*numbers))
+        store.withdraw([ItemId(1)])
+        ends = []
+        while snapshot.checkpoint != store.head():
+            snapshot = snapshot.advance(store.delta(snapshot.checkpoint, 9))
+            ends.append(snapshot.checkpoint.sequence)
+        assert ends == [7]  # the first load was taken back by the last change
+        store.load(bank.bank_id, new(10, 11))
+        store.load(bank.bank_id, new(12))
+        store.load(bank.bank_id, new(13))
+        delta = store.delta(snapshot.checkpoint, 9)
+        assert (delta.head.sequence, delta.banks) == (9, store.banks())
+        assert snapshot.advance(delta).checkpoint == delta.head
+        assert store.delta(delta.head, 1).head == store.head()
+        assert store.delta(store.head(), 1).head == store.head()
+
     def test_delta_from_a_foreign_checkpoint_is_refused(
         self, store: StoreWriter, bank: Bank
     ) -> None:

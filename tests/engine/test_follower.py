@@ -1,14 +1,17 @@
 """Following a store: first load, changes, failures, and many readers beside one poller."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from engine.entries import Checkpoint
+from engine.entries import Checkpoint, ItemId, NewItem
 from engine.errors import CorruptError, LogTruncatedError, NotReadyError
 from engine.follower import Follower
+from engine.lmdb_store import LmdbWriter, create_store
+from engine.policy import BankPolicy
 from engine.store import Contents, Delta, StoreReader
 from engine.verdict import Verdict
 from tests.engine.values import FakeClock, ListModel, bank, pdq, picture, value
@@ -37,7 +40,7 @@ class ModelStore:
         self._called("contents")
         return self.model.contents()
 
-    def delta(self, base: Checkpoint) -> Delta:
+    def delta(self, base: Checkpoint, most_entries: int | None = None) -> Delta:
         self._called("delta")
         return self.model.delta(base)
 
@@ -130,7 +133,7 @@ def test_delta_that_is_wrong_resets(world: World, monkeypatch: pytest.MonkeyPatc
     honest = world.store.delta
     base = world.follower.snapshot.checkpoint
 
-    def wrong(_: Checkpoint) -> Delta:
+    def wrong(_: Checkpoint, most_entries: int | None = None) -> Delta:
         delta = honest(base)
         return Delta(delta.base, delta.head, delta.banks, (), ListModel().contents().columns)
 
@@ -175,3 +178,82 @@ def test_readers_beside_the_poller_see_whole_checkpoints(world: World) -> None:
     for reader in readers:
         reader.join()
     assert wrong == []
+
+
+MOST = 3
+
+
+class Backlog:
+    """A store on disk, and a follower that takes up `MOST` entries a poll."""
+
+    def __init__(self, store: LmdbWriter) -> None:
+        self.store = store
+        self.clock = FakeClock()
+        self.bank = store.put_bank("REMOVED", BankPolicy())
+        self.follower = Follower(store, self.clock, max_poll_entries=MOST)
+        self.follower.poll()
+
+    def load(self, *numbers: int) -> None:
+        items = [NewItem(picture(pdq(value(number)))) for number in numbers]
+        self.store.load(self.bank.bank_id, items)
+
+    def steps(self) -> list[int]:
+        """Polls to the head; how many entries are listed after each poll."""
+        counts = []
+        while self.follower.poll():
+            counts.append(self.follower.snapshot.checkpoint.entry_count)
+        assert self.follower.snapshot.checkpoint == self.store.head()
+        assert self.follower.resets == 0
+        return counts
+
+
+@pytest.fixture
+def backlog(tmp_path: Path) -> Iterator[Backlog]:
+    create_store(tmp_path / "store")
+    with LmdbWriter(tmp_path / "store") as store:
+        yield Backlog(store)
+
+
+def test_more_is_listed_than_one_poll_takes_the_next_ones_take_the_rest(backlog: Backlog) -> None:
+    for number in range(8):
+        backlog.load(number)
+    assert backlog.steps() == [3, 6, 8]
+
+
+def test_one_change_larger_than_a_poll_takes_is_taken_whole(backlog: Backlog) -> None:
+    backlog.load(*range(10))
+    backlog.load(10)
+    assert backlog.steps() == [10, 11]
+
+
+def test_item_came_and_went_no_poll_ends_in_between(backlog: Backlog) -> None:
+    for number in range(6):
+        backlog.load(number)
+    backlog.store.withdraw([ItemId(2)])
+    backlog.load(6)
+    assert backlog.steps() == [1, 5, 6]
+
+
+def test_policy_changes_no_poll_ends_before_it(backlog: Backlog) -> None:
+    for number in range(6):
+        backlog.load(number)
+    backlog.store.put_bank("REMOVED", BankPolicy(enabled=False))
+    for number in range(6, 10):
+        backlog.load(number)
+    assert backlog.steps() == [6, 9, 10]
+
+
+def test_while_behind_the_age_is_that_of_the_head_that_was_reached(backlog: Backlog) -> None:
+    follower, clock = backlog.follower, backlog.clock
+    for number in range(4):
+        backlog.load(number)
+    clock.now_ms += 100
+    follower.poll()  # comes up to 3 of these 4
+    seen = [(follower.is_behind, follower.age_ms())]
+    for number in range(4, 8):
+        backlog.load(number)
+    for passed_ms in (10, 1):
+        clock.now_ms += passed_ms
+        follower.poll()  # to the 6th, so past the head of the first poll; then to the last
+        seen.append((follower.is_behind, follower.age_ms()))
+    assert seen == [(True, 100), (True, 10), (False, 0)]

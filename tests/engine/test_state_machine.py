@@ -16,6 +16,7 @@ from engine.policy import Bank, BankId, BankPolicy, BankRole, TypePolicy, defaul
 from engine.store_check import check_store
 from tests.engine.values import FakeClock, ListModel, flipped, md5, pdq, picture, sha256, value
 
+MOST = 4  # entries a poll
 NAMES = ("A", "B", "C")
 VALUES = st.integers(0, 4)
 DISTANCES = st.sampled_from([0, 2, 10, 11, 30, 31, 32, 90])
@@ -55,7 +56,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     def open(self) -> None:
         self.store = LmdbWriter(self.path, self.clock)
-        self.follower = Follower(self.store, self.clock)
+        self.follower = Follower(self.store, self.clock, max_poll_entries=MOST)
         self.follower.poll()
 
     def teardown(self) -> None:
@@ -117,12 +118,22 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule()
     def restart_follower(self) -> None:
-        self.follower = Follower(self.store, self.clock)
+        self.follower = Follower(self.store, self.clock, max_poll_entries=MOST)
         self.follower.poll()
+
+    @rule()
+    def poll_once(self) -> None:
+        self.follower.poll()
+        snapshot, banks = self.follower.snapshot, {b.bank_id: b for b in self.model.banks}
+        assert self.follower.resets == 0
+        assert self.follower.is_behind is (snapshot.checkpoint != self.store.head())
+        # Whatever it has come up to, the policies are those that were in force there.
+        assert snapshot.rules.banks == banks
 
     @rule(items=st.lists(ITEMS, min_size=1, max_size=4))
     def ask(self, items: list[Item]) -> None:
-        self.follower.poll()
+        while self.follower.poll():
+            assert self.follower.resets == 0
         snapshot = self.follower.snapshot
         assert self.follower.resets == 0
         assert snapshot.checkpoint == self.store.head()

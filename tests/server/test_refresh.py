@@ -2,15 +2,19 @@
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from engine.entries import Checkpoint, ItemId
 from engine.errors import CorruptError, NotReadyError, StoreUnusableError
+from engine.follower import Follower
 from engine.lmdb_store import LmdbReader, LmdbWriter
+from engine.policy import BankId
 from engine.store import Contents
 from firstseen.v1 import review_pb2, types_pb2
+from server import refresh
 from server.config import LimitsConfig, StoreConfig
 from server.convert import to_item
 from server.refresh import MAX_BACKOFF_MS, Refresher
@@ -98,6 +102,18 @@ def test_store_is_loaded_and_changes_are_followed(refresher: Refresher, path: Pa
     written(refresher).withdraw([ItemId(1)])
     refresher.step()
     assert sequence(refresher) == 3
+
+
+def test_more_is_loaded_than_one_step_takes_it_goes_on_at_once(
+    path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refresh, "Follower", partial(Follower, max_poll_entries=2))
+    refresher = Refresher(lambda: FlakyStore(path), StoreConfig(path), clock)
+    refresher.step()
+    for number in range(10, 15):
+        written(refresher).load(BankId(1), [new_item(number)])
+    steps = [(refresher.step(), sequence(refresher)) for _ in range(3)]
+    assert steps == [(0, 4), (0, 6), (50, 7)]
 
 
 def test_list_without_changes_never_gets_stale(refresher: Refresher, clock: FakeClock) -> None:
