@@ -9,6 +9,7 @@ from __future__ import annotations  # grpc's classes are generic for the type ch
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, cast
 
 import grpc
@@ -28,6 +29,8 @@ from engine.errors import (
     StoreUnusableError,
     WriterBusyError,
 )
+from server.config import LimitsConfig
+from server.room import NoRoomError, Room
 from server.telemetry import CallCounts, log_crash
 
 INTERNAL_TEXT: Final = "internal error"
@@ -51,6 +54,7 @@ STATUS_OF: Final[Mapping[type[EngineError], grpc.StatusCode]] = {
     CorruptError: grpc.StatusCode.INTERNAL,
 }
 UNAVAILABLE_TEXT: Final = "the list is not loaded or not fresh, ask again later"
+NO_ROOM_TEXT: Final = "too many calls at once, ask again later"
 
 
 class _Unreadable:
@@ -80,9 +84,7 @@ def status_of(error: BaseException) -> status_pb2.Status:
         log_crash("internal_error", error)
         return _status(grpc.StatusCode.INTERNAL, INTERNAL_TEXT)
     if code is grpc.StatusCode.UNAVAILABLE:
-        delay = duration_pb2.Duration()
-        delay.FromMilliseconds(RETRY_DELAY_MS)
-        return _status(code, UNAVAILABLE_TEXT, error_details_pb2.RetryInfo(retry_delay=delay))
+        return _unavailable(UNAVAILABLE_TEXT)
     wrong = cast("InvalidInputError", error)
     violation = error_details_pb2.BadRequest.FieldViolation(
         field=wrong.field, description=wrong.problem
@@ -92,6 +94,13 @@ def status_of(error: BaseException) -> status_pb2.Status:
         reason = error_details_pb2.ErrorInfo(reason="LIMIT_EXCEEDED", domain=ERROR_DOMAIN)
         details.insert(0, reason)
     return _status(code, str(wrong), *details)
+
+
+def _unavailable(text: str) -> status_pb2.Status:
+    delay = duration_pb2.Duration()
+    delay.FromMilliseconds(RETRY_DELAY_MS)
+    retry = error_details_pb2.RetryInfo(retry_delay=delay)
+    return _status(grpc.StatusCode.UNAVAILABLE, text, retry)
 
 
 def _status(code: grpc.StatusCode, text: str, *details: Any) -> status_pb2.Status:  # noqa: ANN401
@@ -131,16 +140,23 @@ class Boundary:
     """Takes services in place of a `grpc.aio.Server` and registers them there, wrapped."""
 
     def __init__(
-        self, server: aio.Server, counts: CallCounts, guards: Mapping[str, Guard] | None = None
+        self,
+        server: aio.Server,
+        limits: LimitsConfig,
+        counts: CallCounts,
+        guards: Mapping[str, Guard] | None = None,
     ) -> None:
         """Wraps `server`.
 
         Args:
             server: where the services go.
+            limits: how many calls of each service may be under way, and how many streams. Calls
+                of health and reflection that are no streams always may.
             counts: where calls are counted.
             guards: by service name, who may call it; anyone where there is none.
         """
         self._server = server
+        self._limits = limits
         self._counts = counts
         self._guards = guards or {}
 
@@ -151,36 +167,49 @@ class Boundary:
         self, service: str, handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]]
     ) -> None:
         """What generated code calls to register the methods of a service."""
-        wrapped = {name: self._wrap(service, name, h) for name, h in handlers.items()}
+        is_own = service.startswith(_OWN_PREFIX)
+        calls = Room(self._limits.max_calls_in_flight) if is_own else nullcontext()
+        streams = Room(self._limits.max_streams_in_flight)
+        wrapped = {}
+        for name, handler in handlers.items():
+            room = streams if handler.response_streaming else calls
+            run = _Runner(service, name, self._counts, room, self._guards.get(service))
+            wrapped[name] = run.handler(handler)
         generic = grpc.method_handlers_generic_handler(service, wrapped)
         self._server.add_generic_rpc_handlers((generic,))
-
-    def _wrap(
-        self, service: str, name: str, handler: grpc.RpcMethodHandler[Any, Any]
-    ) -> grpc.RpcMethodHandler[Any, Any]:
-        take = _deserializer(handler.request_deserializer)
-        give = handler.response_serializer
-        run = _Runner(service, name, self._counts, self._guards.get(service))
-        if handler.unary_unary is not None:
-            unary = run.unary(cast("Callable[..., Any]", handler.unary_unary))
-            return grpc.unary_unary_rpc_method_handler(unary, take, give)
-        if handler.unary_stream is not None:
-            stream = run.stream(cast("Callable[..., Any]", handler.unary_stream))
-            return grpc.unary_stream_rpc_method_handler(stream, take, give)
-        if handler.stream_stream is not None:
-            stream = run.stream(cast("Callable[..., Any]", handler.stream_stream))
-            return grpc.stream_stream_rpc_method_handler(stream, take, give)
-        raise TypeError(f"{service}/{name}: client streams are not used")
 
 
 class _Runner:
     """Runs the calls of one method."""
 
-    def __init__(self, service: str, name: str, counts: CallCounts, guard: Guard | None) -> None:
+    def __init__(
+        self,
+        service: str,
+        name: str,
+        counts: CallCounts,
+        room: AbstractContextManager[None],
+        guard: Guard | None,
+    ) -> None:
         self._method = f"{service}/{name}"
         self._needs_deadline = service.startswith(_OWN_PREFIX)
         self._counts = counts
+        self._room = room
         self._guard = guard
+
+    def handler(self, own: grpc.RpcMethodHandler[Any, Any]) -> grpc.RpcMethodHandler[Any, Any]:
+        """The method, wrapped."""
+        take = _deserializer(own.request_deserializer)
+        give = own.response_serializer
+        if own.unary_unary is not None:
+            unary = self.unary(cast("Callable[..., Any]", own.unary_unary))
+            return grpc.unary_unary_rpc_method_handler(unary, take, give)
+        if own.unary_stream is not None:
+            stream = self.stream(cast("Callable[..., Any]", own.unary_stream))
+            return grpc.unary_stream_rpc_method_handler(stream, take, give)
+        if own.stream_stream is not None:
+            stream = self.stream(cast("Callable[..., Any]", own.stream_stream))
+            return grpc.stream_stream_rpc_method_handler(stream, take, give)
+        raise TypeError(f"{self._method}: client streams are not used")
 
     def unary(self, behavior: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         """A method with one answer."""
@@ -188,8 +217,9 @@ class _Runner:
         async def run(request: object, context: Context) -> object:
             self._open(1)
             try:
-                self._admit(context)
-                answer = await behavior(_readable(request), context)
+                with self._room:
+                    self._admit(context)
+                    answer = await behavior(_readable(request), context)
             except BaseException as error:
                 await self._end(error, context)
                 raise
@@ -206,14 +236,15 @@ class _Runner:
         async def run(request: Any, context: Context) -> None:  # noqa: ANN401
             self._open(1)
             try:
-                self._admit(context)
-                many = hasattr(request, "__aiter__")
-                answers = behavior(_each(request) if many else _readable(request), context)
-                if hasattr(answers, "__aiter__"):
-                    async for answer in answers:
-                        await context.write(answer)
-                else:
-                    await answers
+                with self._room:
+                    self._admit(context)
+                    many = hasattr(request, "__aiter__")
+                    answers = behavior(_each(request) if many else _readable(request), context)
+                    if hasattr(answers, "__aiter__"):
+                        async for answer in answers:
+                            await context.write(answer)
+                    else:
+                        await answers
             except BaseException as error:
                 await self._end(error, context)
                 raise
@@ -241,6 +272,9 @@ class _Runner:
             self._counts.add(self._method, "CANCELLED")
         elif isinstance(error, aio.AbortError):
             self._counts.add(self._method, _ended_with(context))
+        elif isinstance(error, NoRoomError):
+            self._counts.add(self._method, "UNAVAILABLE")
+            await abort(context, _unavailable(NO_ROOM_TEXT))
         elif isinstance(error, _DeniedError):
             status = _status(grpc.StatusCode.PERMISSION_DENIED, str(error))
             self._counts.add(self._method, "PERMISSION_DENIED")

@@ -24,6 +24,9 @@ HANDSHAKE_TIMEOUT_MS: Final = 10_000
 # Calls at once on one connection; a client that wants more uses streams or waits.
 MAX_CALLS_PER_CONNECTION: Final = 128
 MAX_METADATA_BYTES: Final = 16_384
+# Calls at once on one listener, whatever they are: those whose message has not come yet are in no
+# room of the boundary, and each holds memory. As many as 128 connections may have.
+MAX_OPEN_CALLS: Final = 16_384
 
 HealthServicer: TypeAlias = health.aio.HealthServicer  # type: ignore[attr-defined,name-defined]
 
@@ -42,7 +45,7 @@ class Listener:
         self._name = name
         self._config = config
         self.server = aio.server(
-            options=_options(limits, grace_ms), maximum_concurrent_rpcs=limits.max_calls_in_flight
+            options=_options(limits, grace_ms), maximum_concurrent_rpcs=_max_open_calls(limits)
         )
         self.address: Address = config.listen
 
@@ -91,7 +94,7 @@ def match_listener(
 ) -> Listener:
     """The public listener."""
     listener = Listener("match", config, limits, grace_ms)
-    boundary = Boundary(listener.server, counts)
+    boundary = Boundary(listener.server, limits, counts)
     match_pb2_grpc.add_MatchServiceServicer_to_server(service, boundary)
     _add_common(boundary, health_servicer, MATCH_SERVICE, reflected=config.reflection)
     return listener
@@ -108,7 +111,7 @@ def review_listener(
     """The listener of the unit's back office."""
     listener = Listener("review", config, limits, grace_ms)
     guards = {} if config.plaintext else {REVIEW_SERVICE: AllowedNames(config.allowed_names)}
-    boundary = Boundary(listener.server, counts, guards)
+    boundary = Boundary(listener.server, limits, counts, guards)
     review_pb2_grpc.add_ReviewServiceServicer_to_server(service, boundary)
     _add_common(boundary, health_servicer, REVIEW_SERVICE, reflected=config.reflection)
     return listener
@@ -122,6 +125,10 @@ def _add_common(
         names = (service, HEALTH_SERVICE, reflection.SERVICE_NAME)
         reflected_names = reflection.aio.ReflectionServicer(names)  # type: ignore[attr-defined]
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflected_names, boundary)
+
+
+def _max_open_calls(limits: LimitsConfig) -> int:
+    return max(MAX_OPEN_CALLS, 2 * (limits.max_calls_in_flight + limits.max_streams_in_flight))
 
 
 def _options(limits: LimitsConfig, grace_ms: int) -> list[tuple[str, int]]:

@@ -2,15 +2,20 @@
 
 import resource
 import socket
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from bench.running import RunningServer, running_server
-from firstseen.v1 import match_pb2, match_pb2_grpc, types_pb2
+from bench.running import ROOT, RunningServer, running_server
+from firstseen.v1 import match_pb2, match_pb2_grpc, review_pb2, review_pb2_grpc, types_pb2
+from server.boundary import NO_ROOM_TEXT
+from tests.server.test_states import within_patience
 from tests.server.worlds import check, item_of, message, pdq, raw_call, value
 
 TIMEOUT_S = 30.0
@@ -134,19 +139,64 @@ def test_thousand_idle_connections_others_are_served(running: RunningServer) -> 
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_more_calls_than_allowed_are_refused_and_then_served(store: Path) -> None:
-    limits = {"limits": {"max_calls_in_flight": 1}}
-    with running_server(store, limits) as small, grpc.insecure_channel(small.match) as channel:
-        stub = match_pb2_grpc.MatchServiceStub(channel)
-        stream = stub.CheckStream(
-            (match_pb2.CheckStreamRequest(tag=1, item=message(0)) for _ in iter(int, 1)),
-            timeout=TIMEOUT_S,
-        )
-        next(stream)
+def test_idle_streams_fill_their_room_calls_and_health_are_answered(store: Path) -> None:
+    limits = {"limits": {"max_calls_in_flight": 1, "max_streams_in_flight": 2}}
+    with running_server(store, limits) as small, ExitStack() as idle:
+        channel = idle.enter_context(grpc.insecure_channel(small.match))
+        stub, health = match_pb2_grpc.MatchServiceStub(channel), health_pb2_grpc.HealthStub(channel)
+        end = threading.Event()
+        idle.callback(end.set)
+        first = match_pb2.CheckStreamRequest(tag=1, item=message(0))
+
+        def requests() -> Iterator[match_pb2.CheckStreamRequest]:
+            yield first
+            end.wait(TIMEOUT_S)
+
+        streams = [stub.CheckStream(requests(), timeout=TIMEOUT_S) for _ in range(2)]
+        assert [next(stream).tag for stream in streams] == [1, 1]
+        watch = health.Watch(health_pb2.HealthCheckRequest(), timeout=TIMEOUT_S)
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        for _ in range(3):
+            assert stub.Check(check(message(0)), timeout=TIMEOUT_S).verdict
+            assert health.Check(health_pb2.HealthCheckRequest(), timeout=TIMEOUT_S).status
         with pytest.raises(grpc.RpcError) as caught:
-            stub.Check(check(message(0)), timeout=TIMEOUT_S)
-        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        stream.cancel()
+            next(stub.CheckStream(iter([first]), timeout=TIMEOUT_S))
+        assert (caught.value.code(), caught.value.details()) == (
+            grpc.StatusCode.UNAVAILABLE,
+            NO_ROOM_TEXT,
+        )
+        streams[0].cancel()
+        assert within_patience(lambda: can_stream(stub, first))
+        watch.cancel()
+        streams[1].cancel()
+
+
+def can_stream(stub: match_pb2_grpc.MatchServiceStub, first: match_pb2.CheckStreamRequest) -> bool:
+    try:
+        return bool(next(stub.CheckStream(iter([first]), timeout=TIMEOUT_S)).tag)
+    except grpc.RpcError:
+        return False
+
+
+def test_more_calls_than_allowed_are_refused_and_health_is_answered(store: Path) -> None:
+    limits = {"limits": {"max_calls_in_flight": 1}}
+    faulty = (sys.executable, str(ROOT / "tests" / "server" / "faulty_server.py"), "calls")
+    exact = types_pb2.Hash(type=types_pb2.HASH_TYPE_SHA256, value=bytes(32))
+    slow = types_pb2.Item(media_type=types_pb2.MEDIA_TYPE_DOCUMENT, hashes=[exact])
+    with (
+        running_server(store, limits, faulty) as small,
+        grpc.insecure_channel(small.review) as channel,
+    ):
+        stub, health = (
+            review_pb2_grpc.ReviewServiceStub(channel),
+            health_pb2_grpc.HealthStub(channel),
+        )
+        request = review_pb2.ExplainRequest(item=slow)
+        calls = [stub.Explain.future(request, timeout=TIMEOUT_S) for _ in range(3)]
+        assert health.Check(health_pb2.HealthCheckRequest(), timeout=TIMEOUT_S).status
+        ends = sorted(str(call.code()) for call in calls)
+        assert ends == [str(grpc.StatusCode.OK), *[str(grpc.StatusCode.UNAVAILABLE)] * 2]
+        assert stub.Explain(request, timeout=TIMEOUT_S).verdict
 
 
 def address_of(running: RunningServer) -> tuple[str, int]:
