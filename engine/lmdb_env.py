@@ -18,6 +18,7 @@ from typing import Final, cast
 import lmdb
 
 from engine.errors import CorruptError, InvalidInputError, StoreFullError, StoreUnusableError
+from engine.read_count import ReadCount
 
 FORMAT_VERSION: Final = 1
 _FORMAT_KEY: Final = b"format"
@@ -152,6 +153,7 @@ class Environment:
             CorruptError: it is damaged.
         """
         self._path = path
+        self._reads = ReadCount()
         _data_size_bytes(path)
         with _engine_errors(path):
             self._env = lmdb.open(
@@ -232,15 +234,27 @@ class Environment:
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
-        """The store at its newest checkpoint; does not wait for the writer."""
+        """The store at its newest checkpoint; does not wait for the writer.
+
+        When the writer has let the file grow, waits for the reads of other threads to end.
+
+        Raises:
+            StoreUnusableError: they do not.
+        """
         with _engine_errors(self._path):
-            try:
-                txn = self._env.begin()
-            except lmdb.MapResizedError:
-                self._env.set_mapsize(0)
-                txn = self._env.begin()
-            with txn:
-                yield Transaction(txn, self._tables)
+            while True:
+                with self._reads.one():
+                    try:
+                        txn = self._env.begin()
+                    except lmdb.MapResizedError:
+                        pass
+                    else:
+                        with txn:
+                            yield Transaction(txn, self._tables)
+                        return
+                # Maps the file anew, which would cut every read that is under way.
+                with self._reads.none():
+                    self._env.set_mapsize(0)
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -250,7 +264,7 @@ class Environment:
 
     def grow(self) -> None:
         """Lets the file grow further than it was made for; readers follow by themselves."""
-        with _engine_errors(self._path):
+        with _engine_errors(self._path), self._reads.none():
             self._env.set_mapsize(
                 self.map_size_bytes + max(_GROWTH_BYTES, self.map_size_bytes // 4)
             )

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -244,3 +245,36 @@ def test_backup_taken_of_a_closed_store_is_the_store(path: Path, tmp_path: Path)
         assert (reader.stat().store_id, reader.head()) == (stat.store_id, head)
         assert sum(stat.items_by_bank.values()) == 3
         assert 0 < stat.used_bytes < stat.map_size_bytes
+
+
+GROWS = """
+import sys; from pathlib import Path
+from engine.lmdb_store import LmdbWriter
+from tests.engine.store_contract import new
+with LmdbWriter(Path(sys.argv[1])) as writer:
+    writer._env.grow()
+    bank_id = writer.banks()[0].bank_id
+    while writer._env.used_bytes < 1 << 20:
+        numbers = range(len(list(writer.iter_log())) * 1_000, 1 << 30)[:1_000]
+        writer.load(bank_id, new(*numbers))
+"""
+
+
+def test_store_grows_while_it_is_read_the_read_ends_before_another_begins(
+    tmp_path: Path, root: Path
+) -> None:
+    path = tmp_path / "small"
+    create_store(path, map_size_bytes=1 << 19)
+    with LmdbWriter(path) as writer:
+        bank = writer.put_bank("REMOVED", BankPolicy())
+        writer.load(bank.bank_id, new(1, 2, 3))
+    with LmdbReader(path) as reader, ThreadPoolExecutor(1) as pool:
+        items = reader.iter_items()
+        before = [next(items)]
+        run(root, GROWS, path)
+        head = pool.submit(reader.head)
+        with pytest.raises(TimeoutError):
+            head.result(0.2)
+        before += items
+        assert len(before) == 3
+        assert head.result(30).entry_count > 1_000
