@@ -5,7 +5,10 @@ imported and the machine code is kept in numba's cache, so that no query waits f
 where nothing can be written it is compiled at each start instead.
 """
 
+import hashlib
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 from llvmlite import ir
@@ -35,13 +38,27 @@ def compiled(*signature: types.Type) -> Callable[[_Function], _Function]:
     """Compiles at import, or takes the machine code from the cache."""
 
     def compile_(function: _Function) -> _Function:
+        name = function.__qualname__
         try:
+            # The cache's files are called by it.
+            function.__qualname__ = f"{name}-{_own_digest()}"
             made: _Function = njit([signature], nogil=True, cache=True)(function)
-        except RuntimeError:  # no folder can be written to: compiled at each start instead
+        except (OSError, RuntimeError):  # no source, or no folder that can be written to
+            function.__qualname__ = name
             made = njit([signature], nogil=True)(function)
         return made
 
     return compile_
+
+
+@cache
+def _own_digest() -> str:
+    """Tells this file from another version of it.
+
+    What it adds to a loop becomes part of the machine code, and numba looks only at the file
+    in which the loop is.
+    """
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
 
 
 def inlined(function: _Function) -> _Function:
