@@ -32,7 +32,7 @@ class Follower:
     """Follows the log of a store.
 
     Attributes:
-        resets: how often the log did not lead on and the whole list was read anew.
+        resets: how often what was held was no good and the whole list was read anew.
     """
 
     def __init__(
@@ -133,6 +133,20 @@ class Follower:
         snapshot = Snapshot.from_segment(segment, self._choose).advance(delta)
         self._ahead.clear()
         self._state = _State(snapshot, asked_at_ms)
+
+    def reload(self) -> None:
+        """Reads the whole list anew, whatever is held; counts as a reset.
+
+        When it fails, all stays as it is.
+
+        Raises:
+            CorruptError: the store's list is damaged.
+        """
+        asked_at_ms = self._clock.monotonic_ms()
+        snapshot = Snapshot.of(self._store.contents(), self._choose)
+        self._ahead.clear()
+        self._state = _State(snapshot, asked_at_ms)
+        self.resets += 1
 
     def _next(self, state: _State | None) -> Snapshot:
         if state is None:

@@ -35,6 +35,7 @@ from engine.segment_file import BUILDING_PREFIX, Arrays, Manifest, read_folder, 
 
 FORMAT: Final = 1
 _DAMAGED_PREFIX: Final = ".damaged-"
+_REMOVED_PREFIX: Final = ".removed-"
 _NAME: Final = re.compile(r"(\d{20})-([a-z-]+)\Z")
 _INDEX_TYPES: Final[Mapping[str, type[Index]]] = {
     of.__name__: of
@@ -197,8 +198,21 @@ class SegmentFolder:
 
     def put_aside(self, name: str) -> None:
         """Takes a damaged segment out of those that are found; `sweep` removes it."""
+        self._rename(name, _DAMAGED_PREFIX)
+
+    def _rename(self, name: str, prefix: str) -> None:
         with suppress(FileNotFoundError):  # another process was first
-            (self._path / name).rename(self._path / f"{_DAMAGED_PREFIX}{name}-{os.getpid()}")
+            (self._path / name).rename(self._path / f"{prefix}{name}-{os.getpid()}")
+
+    def is_put_aside(self, segment_id: SegmentId) -> bool:
+        """Whether a segment was found to be damaged since it was read; false once it was swept."""
+        if (self._path / segment_id.name).exists():
+            return False
+        for path in self._path.glob(f"{_DAMAGED_PREFIX}{segment_id.name}-*"):
+            with suppress(OSError):  # swept meanwhile
+                if path.stat().st_ino == segment_id.inode:
+                    return True
+        return False
 
     def write(self, segment: Segment, stage: Stage | None = None) -> str:
         """Writes a segment down; returns its name.
@@ -227,13 +241,14 @@ class SegmentFolder:
             if name != keep:
                 self._remove(name)
         for path in self._path.iterdir():
-            if path.name.startswith((BUILDING_PREFIX, _DAMAGED_PREFIX)) and self._kind in path.name:
+            is_left = path.name.startswith((BUILDING_PREFIX, _DAMAGED_PREFIX, _REMOVED_PREFIX))
+            if is_left and self._kind in path.name:
                 shutil.rmtree(path, ignore_errors=True)
 
     def _remove(self, name: str) -> None:
         """Removes a segment: first its name, so that nobody finds half of it."""
-        self.put_aside(name)
-        for path in self._path.glob(f"{_DAMAGED_PREFIX}{name}-*"):
+        self._rename(name, _REMOVED_PREFIX)
+        for path in self._path.glob(f"{_REMOVED_PREFIX}{name}-*"):
             shutil.rmtree(path, ignore_errors=True)
 
     @contextmanager

@@ -65,7 +65,12 @@ class Builder:
         store = StoreConfig(config.store.path, POLL_INTERVAL_MS, config.store.staleness_limit_ms)
         self._watch = SegmentWatch(self._folder, clock)
         self._refresher = Refresher(
-            lambda: LmdbReader(store.path), store, clock, unindexed(), self._watch
+            lambda: LmdbReader(store.path),
+            store,
+            clock,
+            unindexed(),
+            self._watch,
+            rebuild_limit_ms=0,  # nobody but this process makes another
         )
 
     def close(self) -> None:

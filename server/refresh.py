@@ -28,6 +28,9 @@ from server.telemetry import location_of, log
 MAX_BACKOFF_MS: Final = 2_000
 LOG_AGAIN_MS: Final = 60_000
 STOP_LIMIT_MS: Final = 2_000
+# How long to wait for a segment in place of a damaged one. The builder takes about a minute for ten
+# million hashes, and if each worker read them by itself meanwhile, they would have no memory.
+REBUILD_LIMIT_MS: Final = 120_000
 
 
 class FollowedStore(StoreReader, Protocol):
@@ -68,6 +71,7 @@ class Refresher:
         clock: Clock,
         choose: Choosers | None = None,
         segments: SegmentWatch | None = None,
+        rebuild_limit_ms: int = REBUILD_LIMIT_MS,
     ) -> None:
         """Opens the store; loads nothing yet.
 
@@ -77,6 +81,8 @@ class Refresher:
             clock: the time.
             choose: what to search each hash type with, see `Follower`.
             segments: where to look for segments; None to do without.
+            rebuild_limit_ms: how long to serve nothing and wait for another segment when the one
+                that is mapped was found to be damaged. Then the store is read instead.
 
         Raises:
             EngineError: the store cannot be opened.
@@ -88,6 +94,8 @@ class Refresher:
         self._store: FollowedStore | None = open_store()
         self._choose = choose
         self._segments = segments
+        self._rebuild_limit_ms = rebuild_limit_ms
+        self._wait_until_ms: int | None = None  # for a segment; what is held is no good
         self._follower = Follower(self._store, clock, choose)
         self._view: View | None = None
         self._failures = 0
@@ -118,9 +126,11 @@ class Refresher:
         """The list to answer from.
 
         Raises:
-            NotReadyError: it is not loaded, or may be stale.
+            NotReadyError: it is not loaded, or may be stale or damaged.
         """
         view = self.latest()
+        if self._wait_until_ms is not None:
+            raise NotReadyError("the segment is damaged, another is being made")
         if view.follower.age_ms() > self._config.staleness_limit_ms:
             raise NotReadyError("the list may be stale")
         return view
@@ -171,10 +181,15 @@ class Refresher:
         """
         try:
             self._adopt_replaced()
+            self._drop_damaged()
             self._adopt_segment()
             resets = self._follower.resets
-            self._follower.poll()
-            self._publish()
+            if self._wait_until_ms is None:
+                self._follower.poll()
+                self._publish()
+            elif self._clock.monotonic_ms() >= self._wait_until_ms:
+                self._follower.reload()
+                self._publish()
             if self._follower.resets > resets:
                 self._on_reset()
         except Exception as error:  # noqa: BLE001  whatever it is, following goes on
@@ -184,7 +199,7 @@ class Refresher:
                 self._on_failure(error)
         else:
             self._on_success()
-            if self._follower.is_behind:
+            if self._follower.is_behind and self._wait_until_ms is None:
                 return 0
         backoff_ms = self._config.poll_interval_ms << min(self._failures, 16)
         return min(backoff_ms, max(MAX_BACKOFF_MS, self._config.poll_interval_ms))
@@ -198,9 +213,18 @@ class Refresher:
             self._close()
             self._store = self._open_store()
             self._follower = Follower(self._store, self._clock, self._choose)
+        if self._wait_until_ms is not None:  # what was to be waited for is no more
+            self._wait_until_ms = self._clock.monotonic_ms()
         if self._segments is not None:
             self._segments.forget()
         log("store_replaced", logging.WARNING)
+
+    def _drop_damaged(self) -> None:
+        """Serves nothing more from a segment that another process has found to be damaged."""
+        name = self._segments.damaged() if self._segments is not None else None
+        if name is not None:
+            self._wait_until_ms = self._clock.monotonic_ms() + self._rebuild_limit_ms
+            log("segment_dropped", logging.ERROR, segment=name)
 
     def _adopt_segment(self) -> None:
         """Goes over to a newer segment, if there is one that belongs to this store's history."""
@@ -224,6 +248,7 @@ class Refresher:
         """Serves what the follower holds. Compared, so that an earlier failure is made up for."""
         if self._view is None or self._view.snapshot is not self._follower.snapshot:
             self._view = View.of(self._follower)
+        self._wait_until_ms = None
 
     def _on_reset(self) -> None:
         """The whole list was read anew, since what was held did not agree with the log."""

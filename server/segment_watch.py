@@ -21,8 +21,13 @@ RETRY_MS: Final = 10_000
 class FoundSegment:
     """A segment, checked and mapped."""
 
-    name: str
+    segment_id: SegmentId
     segment: Segment
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return self.segment_id.name
 
 
 class SegmentWatch:
@@ -32,6 +37,7 @@ class SegmentWatch:
         self._folder = folder
         self._clock = clock
         self._tried: SegmentId | None = None  # not to be tried again
+        self._given: SegmentId | None = None  # what may be mapped
         self._not_before_ms = clock.monotonic_ms()
         self._reading: threading.Thread | None = None
         self._found: FoundSegment | None = None
@@ -42,7 +48,7 @@ class SegmentWatch:
             self._tried = segment_id
             found = self._read(segment_id)
             if found is not None:
-                return found
+                return self._give(found)
         return None
 
     def poll(self) -> FoundSegment | None:
@@ -51,7 +57,7 @@ class SegmentWatch:
             if self._reading.is_alive():
                 return None
             self._reading, found, self._found = None, self._found, None
-            return found
+            return self._give(found)
         newest = next(iter(self._folder.ids()), None)
         is_time = self._clock.monotonic_ms() >= self._not_before_ms
         if newest is not None and newest != self._tried and is_time:
@@ -71,13 +77,25 @@ class SegmentWatch:
         """Tries the newest segment again: what it was compared with has changed."""
         self._tried = None
 
+    def damaged(self) -> str | None:
+        """What was given last, if any process has found it to be damaged since. Said once."""
+        if self._given is None or not self._folder.is_put_aside(self._given):
+            return None
+        given, self._given = self._given, None
+        return given.name
+
+    def _give(self, found: FoundSegment | None) -> FoundSegment | None:
+        if found is not None:
+            self._given = found.segment_id
+        return found
+
     def _read_aside(self, segment_id: SegmentId) -> None:
         self._found = self._read(segment_id)
 
     def _read(self, segment_id: SegmentId) -> FoundSegment | None:
         name = segment_id.name
         try:
-            return FoundSegment(name, self._folder.read(name))
+            return FoundSegment(segment_id, self._folder.read(name))
         except FileNotFoundError:  # a newer one has taken its place
             return None
         except CorruptError as error:

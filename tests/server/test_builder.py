@@ -14,6 +14,7 @@ import pytest
 from bench.running import RunningServer, config_text, running_server
 from engine.errors import CorruptError
 from engine.hashes import HashType
+from engine.index_kind import IndexKind
 from engine.lmdb_store import LmdbWriter
 from engine.segment import SegmentFolder
 from firstseen import Client, Plaintext, Verdict
@@ -266,6 +267,22 @@ def test_workers_serve_from_a_segment_across_changes_restarts_and_damage(tmp_pat
         assert "segment_damaged" in events(server)
         assert verdicts(server, range(2)) == [Verdict.NOVEL, Verdict.KNOWN]
         assert verdicts(server, range(90, 95)) == [Verdict.KNOWN] * 5
+
+
+def test_segment_is_found_damaged_the_workers_drop_it_and_take_another(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "store", 30)
+    index = {"segments": str(tmp_path / "segments"), "segment_min_entries": MIN_ENTRIES}
+    settings: Any = {"index": index, "server": {"workers": 2}}
+    with running_server(store, settings) as server:
+        await_event(server, "segment_built")
+    with running_server(store, settings) as server:
+        await_event(server, "segment_adopted", 3)
+        segments = SegmentFolder(tmp_path / "segments", IndexKind.AUTO)
+        segments.put_aside(segments.names()[0])
+        await_event(server, "segment_dropped", 3)
+        await_event(server, "segment_adopted", 6)
+        await_event(server, "serving", 4)
+        assert verdicts(server, range(30)) == [Verdict.KNOWN] * 30
 
 
 def test_folder_for_segments_cannot_be_made_the_list_is_served_without(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Following the store: not loaded, fresh, stale, mended, replaced. Time is a fake."""
 
 import logging
+import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -10,16 +11,21 @@ import pytest
 from engine.entries import Checkpoint, ItemId
 from engine.errors import CorruptError, NotReadyError, StoreUnusableError
 from engine.follower import Follower
+from engine.index_choice import choosers
+from engine.index_kind import IndexKind
 from engine.lmdb_store import LmdbReader, LmdbWriter
 from engine.policy import BankId
+from engine.segment import Segment, SegmentFolder
 from engine.store import Contents
 from firstseen.v1 import review_pb2, types_pb2
 from server import refresh
 from server.config import LimitsConfig, StoreConfig
 from server.convert import to_item
-from server.refresh import MAX_BACKOFF_MS, Refresher
+from server.refresh import MAX_BACKOFF_MS, REBUILD_LIMIT_MS, Refresher
 from server.review import ReviewService
+from server.segment_watch import SegmentWatch
 from server.service import search_pool
+from tests.server.test_states import within_patience
 from tests.server.worlds import make_store, message, new_item
 
 LIMIT_MS = 1_000
@@ -230,3 +236,86 @@ def test_started_and_stopped_the_thread_ends(refresher: Refresher) -> None:
     refresher.start()
     refresher.stop()
     assert not refresher._thread.is_alive()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> SegmentFolder:
+    return SegmentFolder(tmp_path / "segments", IndexKind.AUTO)
+
+
+@pytest.fixture
+def mapped(path: Path, clock: FakeClock, folder: SegmentFolder) -> Refresher:
+    """One that follows from a segment, which is found to be damaged after that."""
+    refresher = Refresher(
+        lambda: FlakyStore(path),
+        StoreConfig(path, staleness_limit_ms=LIMIT_MS),
+        clock,
+        segments=SegmentWatch(folder, clock),
+    )
+    write_segment(refresher, folder)
+    refresher.step()
+    assert refresher.is_fresh()
+    folder.put_aside(folder.names()[0])
+    return refresher
+
+
+def write_segment(refresher: Refresher, folder: SegmentFolder) -> None:
+    contents = written(refresher).contents()
+    chosen = choosers(IndexKind.AUTO)
+    folder.write(Segment.build(contents.checkpoint, contents.columns, chosen))
+
+
+def test_segment_is_found_damaged_nothing_is_served_until_there_is_another(
+    mapped: Refresher, folder: SegmentFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "firstseen.server"):
+        assert mapped.step() == 50
+        with pytest.raises(NotReadyError, match="damaged"):
+            mapped.view()
+        assert not mapped.is_fresh()
+        mapped.step()
+        assert not mapped.is_fresh()
+        write_segment(mapped, folder)
+        assert within_patience(lambda: mapped.step() == 50 and mapped.is_fresh())
+    assert [record.msg for record in caplog.records] == ["segment_dropped", "segment_adopted"]
+    assert mapped._follower.resets == 0
+
+
+def test_segment_is_found_damaged_and_none_is_made_the_store_is_read(
+    mapped: Refresher, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "firstseen.server"):
+        mapped.step()
+        clock.now_ms += REBUILD_LIMIT_MS - 1
+        mapped.step()
+        assert not mapped.is_fresh()
+        clock.now_ms += 1
+        mapped.step()
+    assert mapped.is_fresh()
+    assert [record.msg for record in caplog.records] == ["segment_dropped", "list_reloaded"]
+    assert mapped.view().snapshot.loose_count() == 3  # none of it is of the segment
+
+
+def test_segment_is_found_damaged_and_the_store_is_replaced_the_new_one_is_read(
+    mapped: Refresher, path: Path, tmp_path: Path
+) -> None:
+    mapped.step()
+    make_store(tmp_path / "restored", count=5)
+    (tmp_path / "restored" / "data.mdb").replace(path / "data.mdb")
+    (path / "lock.mdb").unlink()
+    mapped.step()
+    assert mapped.view().snapshot.checkpoint.entry_count == 5
+
+
+def test_segment_is_deleted_what_is_mapped_serves_on(
+    path: Path, clock: FakeClock, folder: SegmentFolder, tmp_path: Path
+) -> None:
+    refresher = Refresher(
+        lambda: FlakyStore(path), StoreConfig(path), clock, segments=SegmentWatch(folder, clock)
+    )
+    write_segment(refresher, folder)
+    refresher.step()
+    shutil.rmtree(tmp_path / "segments")
+    refresher.step()
+    assert refresher.is_fresh()
+    assert refresher._follower.resets == 0
