@@ -3,7 +3,7 @@
 import hashlib
 import struct
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, NamedTuple, NewType
 
@@ -20,6 +20,7 @@ ItemId = NewType("ItemId", int)
 MAX_SEVERITY: Final = 9
 MAX_LABEL_BYTES: Final = 1_000
 _DIGEST_MODULUS: Final = 1 << 256
+_TOLD_ROWS: Final = 65_536  # a tenth of a second
 _ENTRY_HEADER: Final = struct.Struct(">QQHB")  # entry id, item id, bank id, hash type
 
 
@@ -159,8 +160,8 @@ class Columns:
         parts = [np.arange(a, b) for a, b in zip(firsts, ends, strict=True) if a < b]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
-    def digest_sum(self, hash_type: HashType) -> int:
-        """The sum mod 2^256 of the digests of these entries."""
+    def digest_sum(self, hash_type: HashType, told: Callable[[int], None] | None = None) -> int:
+        """The sum mod 2^256 of the digests of these entries; `told` how many now and then."""
         value_bytes = self.values.tobytes()
         size = SPECS[hash_type].size_bytes
         total = 0
@@ -171,6 +172,8 @@ class Columns:
         ):
             start = row * size
             total += entry_digest(entry, item, bank, hash_type, value_bytes[start : start + size])
+            if told is not None and not row % _TOLD_ROWS:
+                told(row)
         return total % _DIGEST_MODULUS
 
 

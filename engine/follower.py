@@ -12,6 +12,7 @@ from engine.clock import Clock
 from engine.errors import CorruptError, LogTruncatedError, NotReadyError
 from engine.index_choice import Choosers, choosers
 from engine.index_kind import IndexKind
+from engine.progress import Stage, untold
 from engine.segment import Segment
 from engine.snapshot import Snapshot
 from engine.store import StoreReader
@@ -41,6 +42,7 @@ class Follower:
         clock: Clock,
         choose: Choosers | None = None,
         max_poll_entries: int = MAX_POLL_ENTRIES,
+        stage: Stage = untold,
     ) -> None:
         """Loads nothing yet.
 
@@ -51,11 +53,13 @@ class Follower:
                 when it is not said.
             max_poll_entries: how many entries that were added or removed one poll takes up,
                 if the log lets it (see `engine.log_span`).
+            stage: told how far the reading of a whole list is (`read`, `digest`).
         """
         self._store = store
         self._clock = clock
         self._choose = choosers(IndexKind.AUTO) if choose is None else choose
         self._max_poll_entries = max_poll_entries
+        self._stage = stage
         self._state: _State | None = None
         # Heads that the snapshot has not come up to, as sequence and when each was seen.
         self._ahead: deque[tuple[int, int]] = deque()
@@ -143,19 +147,22 @@ class Follower:
             CorruptError: the store's list is damaged.
         """
         asked_at_ms = self._clock.monotonic_ms()
-        snapshot = Snapshot.of(self._store.contents(), self._choose)
+        snapshot = self._whole()
         self._ahead.clear()
         self._state = _State(snapshot, asked_at_ms)
         self.resets += 1
 
     def _next(self, state: _State | None) -> Snapshot:
         if state is None:
-            return Snapshot.of(self._store.contents(), self._choose)
+            return self._whole()
         try:
             base = state.snapshot.checkpoint
             return state.snapshot.advance(self._store.delta(base, self._max_poll_entries))
         except (LogTruncatedError, CorruptError):
             # Either this copy or the store is wrong; reading the whole list tells which.
-            snapshot = Snapshot.of(self._store.contents(), self._choose)
+            snapshot = self._whole()
             self.resets += 1
             return snapshot
+
+    def _whole(self) -> Snapshot:
+        return Snapshot.of(self._store.contents(self._stage), self._choose, self._stage)

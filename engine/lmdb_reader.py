@@ -14,7 +14,7 @@ searching by distance is the snapshot's business.
 
 import struct
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -37,6 +37,7 @@ from engine.hashes import Hash, HashType, HashValue
 from engine.lmdb_env import FORMAT_VERSION, Environment, Table, Transaction
 from engine.log_span import span
 from engine.policy import Bank, BankId
+from engine.progress import Stage, untold
 from engine.records import Head
 from engine.store import Contents, Delta, LogRecord
 
@@ -46,6 +47,7 @@ BIRTH: Final = struct.Struct(">16sQ")  # store id, created
 U16: Final = struct.Struct(">H")
 U64: Final = struct.Struct(">Q")
 VALUE_KEY: Final = struct.Struct(">HB")
+_TOLD_ENTRIES: Final = 65_536  # a fifth of a second
 
 
 def entries_with(txn: Transaction, key: bytes) -> list[EntryId]:
@@ -149,16 +151,24 @@ class LmdbReader:
             for key, record in txn.scan(Table.BANKS)
         )
 
-    def contents(self) -> Contents:
+    def contents(self, stage: Stage = untold) -> Contents:
         """See `StoreReader.contents`."""
         with self._env.read() as txn:
             head = self._head(txn)
             everything = IdRange(EntryId(0), head.next_entry_id)
-            columns = self._columns(txn, [everything])
+            total = head.checkpoint.entry_count
+            columns = self._columns(txn, [everything], lambda done: stage("read", done, total))
             return Contents(head.checkpoint, self._banks(txn), columns)
 
-    def _columns(self, txn: Transaction, ranges: Sequence[IdRange]) -> Mapping[HashType, Columns]:
+    def _columns(
+        self,
+        txn: Transaction,
+        ranges: Sequence[IdRange],
+        told: Callable[[int], None] = lambda _: None,
+    ) -> Mapping[HashType, Columns]:
+        """The entries of the items in the ranges; `told` how many now and then."""
         builders = {int(hash_type): ColumnsBuilder(hash_type) for hash_type in HashType}
+        count, told_count = 0, 0
         for part in ranges:
             for key, record in txn.scan(Table.ITEMS, U64.pack(part.first)):
                 item_id = int.from_bytes(key)
@@ -168,6 +178,10 @@ class LmdbReader:
                 item = EntryHead(item_id, bank_id, media_type)
                 for entry_id, (hash_type, value, position) in enumerate(entries, item_id):
                     builders[hash_type].add(entry_id, item, value, position)
+                count += len(entries)
+                if count - told_count >= _TOLD_ENTRIES:
+                    told_count = count
+                    told(count)
         return {HashType(number): builder.build() for number, builder in builders.items()}
 
     def delta(self, base: Checkpoint, most_entries: int | None = None) -> Delta:

@@ -13,9 +13,10 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -31,6 +32,7 @@ from engine.index_choice import Choosers
 from engine.index_kind import IndexKind
 from engine.mih_index import MihIndex
 from engine.mih_plan import PERMUTATION_VERSION
+from engine.progress import Stage, untold
 from engine.segment_file import BUILDING_PREFIX, Arrays, Manifest, read_folder, write_folder
 
 FORMAT: Final = 1
@@ -42,9 +44,6 @@ _INDEX_TYPES: Final[Mapping[str, type[Index]]] = {
     for of in (EqualityIndex, ExactIndex, FaissFlatIndex, FaissMultiHashIndex, MihIndex)
 }
 _COLUMNS: Final = tuple(Columns.empty(HashType.PDQ).arrays())
-
-Stage = Callable[[str, float], None]
-"""Told what is being done (`index PDQ`, `write`) and what share of that is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +64,13 @@ class Segment:
         checkpoint: Checkpoint,
         columns: Mapping[HashType, Columns],
         choosers: Choosers,
-        stage: Stage | None = None,
+        stage: Stage = untold,
     ) -> "Segment":
-        """Indexes a list."""
+        """Indexes a list; the stages are `index PDQ` and so on."""
         parts = {}
         for hash_type, own in columns.items():
             if len(own):
-                if stage is not None:
-                    stage(f"index {hash_type.name}", 0.0)
+                stage(f"index {hash_type.name}", 0, len(own))
                 index_type = choosers[hash_type](len(own))
                 parts[hash_type] = (own, index_type.build(own.values))
         return cls(checkpoint, parts)
@@ -214,22 +212,19 @@ class SegmentFolder:
                     return True
         return False
 
-    def write(self, segment: Segment, stage: Stage | None = None) -> str:
-        """Writes a segment down; returns its name.
+    def write(self, segment: Segment, stage: Stage = untold) -> str:
+        """Writes a segment down; returns its name. The stage is `write`.
 
         Raises:
             StoreFullError: the disk has no room.
             OSError: it cannot be written.
         """
         name = f"{segment.checkpoint.sequence:020d}-{self._kind}"
-
-        def told(done: int, total: int) -> None:
-            if stage is not None:
-                stage("write", done / max(total, 1))
-
         # One of the same sequence is damaged, or of a store that was replaced.
         self._remove(name)
-        write_folder(self._path / name, segment.manifest(), segment.arrays(), told)
+        write_folder(
+            self._path / name, segment.manifest(), segment.arrays(), partial(stage, "write")
+        )
         return name
 
     def sweep(self, keep: str) -> None:

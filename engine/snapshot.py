@@ -26,6 +26,7 @@ from engine.index_choice import Choosers, choosers
 from engine.index_kind import IndexKind
 from engine.layer import Found, Layer, Part
 from engine.policy import Bank, BankId, BankRole, Rules
+from engine.progress import Stage, untold
 from engine.question import Question, ask
 from engine.search import Search
 from engine.segment import Segment
@@ -84,22 +85,20 @@ class Snapshot:
     _query_ns: Mapping[HashType, float]
 
     @classmethod
-    def of(cls, contents: Contents, choose: Choosers = _AUTO) -> "Snapshot":
+    def of(cls, contents: Contents, choose: Choosers = _AUTO, stage: Stage = untold) -> "Snapshot":
         """Indexes a whole list.
 
         Args:
             contents: the list.
             choose: what to search each hash type with.
+            stage: told how far the check is, as `digest`.
 
         Raises:
             CorruptError: the entries do not agree with the checkpoint's count and digest.
         """
-        digest = sum(
-            columns.digest_sum(hash_type) for hash_type, columns in contents.columns.items()
-        )
-        entry_count = sum(len(columns) for columns in contents.columns.values())
         _check_agrees(
-            Checkpoint.at(contents.checkpoint.sequence, entry_count, digest), contents.checkpoint
+            checkpoint_of(contents.checkpoint.sequence, contents.columns, stage),
+            contents.checkpoint,
         )
         layers = {
             hash_type: Layer.of(columns, choose[hash_type])
@@ -307,6 +306,22 @@ def _listed(part: Evidence) -> Iterator[Match]:
 def _percents(shares: npt.NDArray[np.float32]) -> list[int]:
     percents: list[int] = np.round(shares * 100).astype(np.int64).tolist()
     return percents
+
+
+def checkpoint_of(
+    sequence: int, columns: Mapping[HashType, Columns], stage: Stage = untold
+) -> Checkpoint:
+    """The checkpoint of a list of these entries; the stage is `digest`."""
+    total = sum(map(len, columns.values()))
+    digest, before = 0, 0
+
+    def told(done: int) -> None:
+        stage("digest", before + done, total)
+
+    for hash_type, own in columns.items():
+        digest += own.digest_sum(hash_type, told)
+        before += len(own)
+    return Checkpoint.at(sequence, total, digest)
 
 
 def _check_agrees(found: Checkpoint, want: Checkpoint) -> None:

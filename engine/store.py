@@ -20,6 +20,7 @@ from engine.entries import (
 )
 from engine.hashes import HashType, HashValue
 from engine.policy import Bank, BankId, BankPolicy
+from engine.progress import Stage, untold
 
 
 class ChangeKind(IntEnum):
@@ -117,8 +118,8 @@ class StoreReader(Protocol):
     def banks(self) -> tuple[Bank, ...]:
         """Every bank, by id."""
 
-    def contents(self) -> Contents:
-        """The whole list at the head.
+    def contents(self, stage: Stage = untold) -> Contents:
+        """The whole list at the head; the stage is `read`.
 
         Raises:
             CorruptError: a record is damaged. (Whether the whole agrees with its count

@@ -14,13 +14,12 @@ import time
 from typing import Final
 
 from engine.clock import Clock, SystemClock
-from engine.entries import Checkpoint
 from engine.errors import CorruptError, EngineError, WriterBusyError
 from engine.file_digest import Digest, SharedDigests, file_digest
 from engine.index_choice import choosers, unindexed
 from engine.lmdb_store import LmdbReader
 from engine.segment import Segment, SegmentFolder
-from engine.snapshot import Snapshot
+from engine.snapshot import Snapshot, checkpoint_of
 from server.config import Config, StoreConfig
 from server.exit_codes import ExitCode
 from server.orders import Report, receive_order
@@ -64,6 +63,7 @@ class Builder:
         self._not_before_ms = clock.monotonic_ms()
         store = StoreConfig(config.store.path, POLL_INTERVAL_MS, config.store.staleness_limit_ms)
         self._watch = SegmentWatch(self._folder, clock)
+        self._progress = Progress(clock)
         self._refresher = Refresher(
             lambda: LmdbReader(store.path),
             store,
@@ -71,6 +71,7 @@ class Builder:
             unindexed(),
             self._watch,
             rebuild_limit_ms=0,  # nobody but this process makes another
+            stage=self._progress,
         )
 
     def close(self) -> None:
@@ -111,20 +112,17 @@ class Builder:
     def _build(self, snapshot: Snapshot) -> bool:
         """Makes a segment; returns whether there is one now."""
         started_ms = self._clock.monotonic_ms()
-        progress = _Progress(self._clock)
         checkpoint = snapshot.checkpoint
         log("segment_building", entry_count=checkpoint.entry_count, sequence=checkpoint.sequence)
         try:
             columns = snapshot.columns()
             # What was mapped for long is read again here: a disk that has gone bad is noticed.
-            digest = sum(own.digest_sum(hash_type) for hash_type, own in columns.items())
-            count = sum(map(len, columns.values()))
-            if Checkpoint.at(checkpoint.sequence, count, digest) != checkpoint:
+            if checkpoint_of(checkpoint.sequence, columns, self._progress) != checkpoint:
                 for name in self._folder.names():
                     self._folder.put_aside(name)
                 raise RottenSegmentError("what is mapped is not the list any more")
-            segment = Segment.build(checkpoint, columns, self._choose, progress)
-            name = self._folder.write(segment, progress)
+            segment = Segment.build(checkpoint, columns, self._choose, self._progress)
+            name = self._folder.write(segment, self._progress)
             self._folder.sweep(name)
         except (CorruptError, MemoryError):
             raise
@@ -139,22 +137,25 @@ class Builder:
             )
             return False
         elapsed_ms = self._clock.monotonic_ms() - started_ms
+        count = checkpoint.entry_count
         log("segment_built", segment=name, entry_count=count, elapsed_ms=elapsed_ms)
         return True
 
 
-class _Progress:
-    """Says how far a segment is, now and then."""
+class Progress:
+    """Writes how far a list or a segment is, now and then."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._told_ms = clock.monotonic_ms()
 
-    def __call__(self, stage: str, share: float) -> None:
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """See `engine.progress.Stage`."""
         now_ms = self._clock.monotonic_ms()
         if now_ms - self._told_ms >= PROGRESS_INTERVAL_MS:
             self._told_ms = now_ms
-            log("segment_progress", stage=stage, percent=round(share * 100))
+            percent = 100 * done // max(total, 1)
+            log("segment_progress", stage=stage, done=done, total=total, percent=percent)
 
 
 def run_builder() -> ExitCode:

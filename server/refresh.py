@@ -16,6 +16,7 @@ from engine.entries import ItemId, ListedItem
 from engine.errors import CorruptError, EngineError, LogTruncatedError, NotReadyError
 from engine.follower import Follower
 from engine.index_choice import Choosers
+from engine.progress import Stage, untold
 from engine.snapshot import Snapshot
 from engine.store import StoreReader
 from engine.verdict import Verdict
@@ -72,6 +73,7 @@ class Refresher:
         choose: Choosers | None = None,
         segments: SegmentWatch | None = None,
         rebuild_limit_ms: int = REBUILD_LIMIT_MS,
+        stage: Stage = untold,
     ) -> None:
         """Opens the store; loads nothing yet.
 
@@ -83,6 +85,7 @@ class Refresher:
             segments: where to look for segments; None to do without.
             rebuild_limit_ms: how long to serve nothing and wait for another segment when the one
                 that is mapped was found to be damaged. Then the store is read instead.
+            stage: see `Follower`.
 
         Raises:
             EngineError: the store cannot be opened.
@@ -96,7 +99,8 @@ class Refresher:
         self._segments = segments
         self._rebuild_limit_ms = rebuild_limit_ms
         self._wait_until_ms: int | None = None  # for a segment; what is held is no good
-        self._follower = Follower(self._store, clock, choose)
+        self._stage = stage
+        self._follower = Follower(self._store, clock, choose, stage=stage)
         self._view: View | None = None
         self._failures = 0
         self._logged_ms: int | None = None
@@ -212,7 +216,7 @@ class Refresher:
             # First closed, then opened: LMDB knows a path once in a process.
             self._close()
             self._store = self._open_store()
-            self._follower = Follower(self._store, self._clock, self._choose)
+            self._follower = Follower(self._store, self._clock, self._choose, stage=self._stage)
         if self._wait_until_ms is not None:  # what was to be waited for is no more
             self._wait_until_ms = self._clock.monotonic_ms()
         if self._segments is not None:

@@ -46,6 +46,8 @@ class Fields(TypedDict, total=False):
     failures: int
     segment: str
     stage: str
+    done: int
+    total: int
     percent: int
     elapsed_ms: int
     logger: str

@@ -12,6 +12,7 @@ from engine.errors import CorruptError, LogTruncatedError, NotReadyError
 from engine.follower import Follower
 from engine.lmdb_store import LmdbWriter, create_store
 from engine.policy import BankPolicy
+from engine.progress import Stage, untold
 from engine.store import Contents, Delta, StoreReader
 from engine.verdict import Verdict
 from tests.engine.values import FakeClock, ListModel, bank, pdq, picture, value
@@ -36,7 +37,7 @@ class ModelStore:
         self.on_head()
         return self.model.checkpoint
 
-    def contents(self) -> Contents:
+    def contents(self, stage: Stage = untold) -> Contents:
         self._called("contents")
         return self.model.contents()
 

@@ -173,7 +173,7 @@ def test_one_process_builds_at_a_time(tmp_path: Path) -> None:
 
 
 def test_stages_are_told(tmp_path: Path) -> None:
-    told: list[tuple[str, float]] = []
+    told: list[tuple[str, int, int]] = []
     contents = model_of(20).contents()
     segment = Segment.build(
         contents.checkpoint,
@@ -182,8 +182,10 @@ def test_stages_are_told(tmp_path: Path) -> None:
         lambda *stage: told.append(stage),
     )
     SegmentFolder(tmp_path, IndexKind.AUTO).write(segment, lambda *stage: told.append(stage))
-    assert ("index PDQ", 0.0) in told
-    assert told[-1] == ("write", 1.0)
+    entries = len(contents.columns[HashType.PDQ])
+    assert ("index PDQ", 0, entries) in told
+    stage, done, total = told[-1]
+    assert (stage, done) == ("write", total)
 
 
 def test_format_is_written_down(tmp_path: Path) -> None:

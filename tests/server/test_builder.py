@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bench.running import RunningServer, config_text, running_server
+from engine import entries, lmdb_reader
 from engine.errors import CorruptError
 from engine.hashes import HashType
 from engine.index_kind import IndexKind
@@ -101,6 +102,36 @@ def test_long_list_gets_a_segment_and_another_when_enough_is_new(
     assert second > first
     assert folder(config).read(second).checkpoint.entry_count == 2 * MIN_ENTRIES
     settle(builder, lambda: loose(builder) == 0)
+
+
+def test_long_list_is_read_and_digested_how_far_is_logged(
+    config: Config,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(builder_module, "LmdbReader", LmdbWriter)
+    monkeypatch.setattr(builder_module, "PROGRESS_INTERVAL_MS", 0)
+    monkeypatch.setattr(lmdb_reader, "_TOLD_ENTRIES", 4)
+    monkeypatch.setattr(entries, "_TOLD_ROWS", 4)
+    builder = Builder(config, clock)
+    load(builder, 100, 1)
+    with caplog.at_level(logging.INFO, "firstseen.server"):
+        builder.step()
+    builder.close()
+    told = [r.__dict__["fields"] for r in caplog.records if r.msg == "segment_progress"]
+    assert all(fields["percent"] == 100 * fields["done"] // fields["total"] for fields in told)
+    lines = [(fields["stage"], fields["done"], fields["total"]) for fields in told]
+    digest = [("digest", done, MIN_ENTRIES) for done in (0, 4, 8)]
+    # Read, checked, and checked again when it is written down.
+    assert lines[:9] == [
+        ("read", 4, MIN_ENTRIES),
+        ("read", 8, MIN_ENTRIES),
+        *digest,
+        *digest,
+        ("index PDQ", 0, MIN_ENTRIES),
+    ]
+    assert {stage for stage, _, _ in lines[9:]} == {"write"}
 
 
 def test_a_long_load_does_not_keep_it_building(

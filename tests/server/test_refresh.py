@@ -15,6 +15,7 @@ from engine.index_choice import choosers
 from engine.index_kind import IndexKind
 from engine.lmdb_store import LmdbReader, LmdbWriter
 from engine.policy import BankId
+from engine.progress import Stage, untold
 from engine.segment import Segment, SegmentFolder
 from engine.store import Contents
 from firstseen.v1 import review_pb2, types_pb2
@@ -53,9 +54,9 @@ class FlakyStore(LmdbWriter):
         self._fail()
         return super().head()
 
-    def contents(self) -> Contents:
+    def contents(self, stage: Stage = untold) -> Contents:
         self._fail()
-        return super().contents()
+        return super().contents(stage)
 
     def _fail(self) -> None:
         if FlakyStore.failure is not None:
