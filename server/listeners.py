@@ -11,7 +11,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from firstseen.v1 import match_pb2_grpc, review_pb2_grpc
 from server.boundary import Boundary
 from server.config import Address, ConfigError, LimitsConfig, MatchConfig, ReviewConfig
-from server.ports import ListenError
+from server.ports import ListenError, problem_of
 from server.review import AllowedNames, ReviewService
 from server.service import MatchService
 from server.telemetry import CallCounts
@@ -66,8 +66,10 @@ class Listener:
         except RuntimeError:
             port = 0
         if port == 0:
-            cause = "" if credentials is None else ", or the certificate and key do not fit"
-            raise ListenError(f"{self._name}.listen: cannot listen on {listen}{cause}")
+            cause = problem_of(self._name, listen)
+            if not cause and credentials is not None:
+                cause = "the certificate and key do not fit"
+            raise ListenError(f"{self._name}.listen: cannot listen on {listen}: {cause}")
         self.address = listen.with_port(port)
 
     def _credentials(self) -> grpc.ServerCredentials | None:

@@ -63,13 +63,13 @@ class Ports:
                 # "localhost" may stand for a family that this machine has not: gRPC takes those
                 # that there are, too.
                 if error.errno not in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
-                    raise _refusal(name, address) from error
+                    raise _refusal(name, address, error) from error
                 absent = error
             else:
                 self._held.append(held)
                 port = held.getsockname()[1]
         if port == 0 or (absent is not None and not self._held):
-            raise _refusal(name, address) from absent
+            raise _refusal(name, address, absent) from absent
         return address.with_port(port)
 
 
@@ -89,8 +89,24 @@ def with_addresses(config: Config, addresses: Mapping[str, Address]) -> Config:
     return replace(config, review=replace(config.review, listen=addresses["review"]))
 
 
-def _refusal(name: str, address: Address) -> ListenError:
-    return ListenError(f"{name}.listen: cannot listen on {address}")
+def problem_of(name: str, address: Address) -> str:
+    """Why a worker cannot listen on an address, as the system says it; empty when it can.
+
+    Raises:
+        ListenError: the address is no place at all.
+    """
+    for family, (host, port) in _places(name, address):
+        try:
+            with _bound(family, host, port, socket.SO_REUSEPORT) as tried:
+                tried.listen()
+        except OSError as error:
+            return error.strerror or ""
+    return ""
+
+
+def _refusal(name: str, address: Address, error: Exception | None) -> ListenError:
+    cause = error.strerror if isinstance(error, OSError) and error.strerror else "no such address"
+    return ListenError(f"{name}.listen: cannot listen on {address}: {cause}")
 
 
 def _places(name: str, address: Address) -> list[_Place]:
@@ -102,7 +118,7 @@ def _places(name: str, address: Address) -> list[_Place]:
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise _refusal(name, address) from error
+        raise _refusal(name, address, error) from error
     return [(family, (str(place[0]), address.port)) for family, _, _, _, place in found]
 
 

@@ -240,7 +240,8 @@ def test_second_server_on_the_port_is_refused(path: Path, tmp_path: Path) -> Non
         config.write_text(config_text(path, {"match": {"listen": server.match}}))
         result = run_to_its_end(config)
         assert result.returncode == 5
-        assert result.stderr == f"server: match.listen: cannot listen on {server.match}\n"
+        said = f"cannot listen on {server.match}: Address already in use"
+        assert result.stderr == f"server: match.listen: {said}\n"
         assert verdict_on_a_new_connection(server.match) == types_pb2.VERDICT_KNOWN
 
 
