@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from bench import (
     report,
     server_bench,
 )
+from bench.command_line import command_of
 from bench.freshness_bench import Meanwhile
 from bench.generators import GeneratorError
 from bench.load_bench import BenchError
@@ -79,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         name: str, help_: str, run: Callable[[argparse.Namespace], int]
     ) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=help_, description=help_, parents=[common])
-        made.set_defaults(run=run)
+        made.set_defaults(run=run, parser=made)
         return made
 
     load = command("load", "how fast a CSV is listed, durably", _load)
@@ -148,18 +150,18 @@ def _seconds(text: str) -> float:
 
 
 def _load(options: argparse.Namespace) -> int:
-    return _finish(load_bench.run(options.sizes, options.seed), options.out)
+    return _finish(load_bench.run(options.sizes, options.seed), options)
 
 
 def _freshness(options: argparse.Namespace) -> int:
     meanwhile = Meanwhile(options.load_rate, options.during_build, options.query)
     run = freshness_bench.run(_work(options), options.changes, meanwhile, options.workers)
-    return _finish(run, options.out)
+    return _finish(run, options)
 
 
 def _kill(options: argparse.Namespace) -> int:
     run = kill_bench.run(_work(options), options.kills, options.every, options.workers)
-    return _finish(run, options.out)
+    return _finish(run, options)
 
 
 def _work(options: argparse.Namespace) -> Workload:
@@ -170,20 +172,20 @@ def _server(options: argparse.Namespace) -> int:
     run = server_bench.run(
         _work(options), options.block, options.blocks, options.workers, options.loads
     )
-    return _finish(run, options.out)
+    return _finish(run, options)
 
 
 def _index(options: argparse.Namespace) -> int:
     run = index_bench.run(options.sizes, options.kinds, options.seed, options.peers, options.round)
-    return _finish(run, options.out)
+    return _finish(run, options)
 
 
 def _quality(options: argparse.Namespace) -> int:
-    return _finish(quality_command.run(options), options.out)
+    return _finish(quality_command.run(options), options)
 
 
 def _items(options: argparse.Namespace) -> int:
-    return _finish(items_bench.run(options.sizes, options.seed, options.for_s), options.out)
+    return _finish(items_bench.run(options.sizes, options.seed, options.for_s), options)
 
 
 def _all(_: argparse.Namespace) -> int:
@@ -205,8 +207,9 @@ def _report(options: argparse.Namespace) -> int:
     return 0
 
 
-def _finish(run: Run, out: Path | None) -> int:
-    path = out or OWN_RUNS / f"{run.file_stem}.json"
+def _finish(run: Run, options: argparse.Namespace) -> int:
+    run = replace(run, command=command_of(options.parser, options))
+    path = options.out or OWN_RUNS / f"{run.file_stem}.json"
     run.write(path)
     print(report.table(run))
     Console(stderr=True).print(f"written to {path}", style="dim", markup=False)

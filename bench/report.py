@@ -16,7 +16,7 @@ HMA: Final = {"add_s": 71.0, "delete_s": 67.0, "hashes_per_s": 250.0}
 def table(run: Run) -> str:
     """The tables of a run, with a line that says what was run."""
     settings = ", ".join(f"{key} {_plain(value)}" for key, value in run.settings.items())
-    return f"`python -m bench {run.kind}` ({settings})\n\n{_TABLES[run.kind](run.rows)}\n"
+    return f"`{run.command}` ({settings})\n\n{_TABLES[run.kind](run.rows)}\n"
 
 
 def filled(text: str) -> str:

@@ -35,11 +35,13 @@ class Run:
         kind: what was run: `load`, `freshness`, `server`, `index`, or `quality` of what.
         settings: what it was told, the seed among it.
         rows: what it measured; durations in the unit that the key ends with.
+        command: what to type to run it again.
     """
 
     kind: str
     settings: Row
     rows: list[Row]
+    command: str = ""
 
     @property
     def file_stem(self) -> str:
@@ -53,7 +55,7 @@ class Run:
             {
                 "format": FORMAT,
                 "kind": self.kind,
-                "command": f"python -m bench {self.kind}",
+                "command": self.command,
                 "time": datetime.fromtimestamp(SystemClock().unix_ms() / 1000, UTC).isoformat(),
                 "settings": self.settings,
                 "machine": machine(),
@@ -76,7 +78,7 @@ class Run:
         found = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(found, dict) or found.get("format") != FORMAT:
             raise ValueError(f"{path.name}: no run file of format {FORMAT}")
-        return cls(found["kind"], found["settings"], found["rows"])
+        return cls(found["kind"], found["settings"], found["rows"], found["command"])
 
 
 def machine() -> Row:
