@@ -32,7 +32,7 @@ from engine.mih_index import MihIndex
 from engine.mih_plan import PERMUTATION_VERSION
 from engine.segment_file import BUILDING_PREFIX, Arrays, Manifest, read_folder, write_folder
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _DAMAGED_PREFIX: Final = ".damaged-"
 _NAME: Final = re.compile(r"(\d{20})-([a-z-]+)\Z")
 _INDEX_TYPES: Final[Mapping[str, type[Index]]] = {
