@@ -84,7 +84,7 @@ class EqualityIndex(Index):
         rows = self._rows[np.arange(len(numbers)) + (firsts - offsets)[numbers]]
         equal = (self._values[rows] == queries[numbers]).all(axis=1)
         numbers, rows = numbers[equal], rows[equal]
-        return Hits(numbers, rows, np.zeros(len(rows), np.int32))
+        return Hits(numbers, rows, np.zeros(len(rows), np.int64))
 
 
 def _prefixes(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:

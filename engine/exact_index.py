@@ -52,7 +52,7 @@ class ExactIndex(Index):
         found = []
         for start in range(0, len(self._words), step):
             differing = np.bitwise_count(self._words[start : start + step] ^ words)
-            distances = differing.sum(axis=1, dtype=np.int32)
+            distances = differing.sum(axis=1, dtype=np.int64)
             rows = np.flatnonzero(distances <= max_distance_bits)
             found.append(Hits(np.full(len(rows), number), rows + start, distances[rows]))
         return Hits.concat(found)

@@ -113,4 +113,4 @@ def _hits(
     rows: npt.NDArray[np.int64],
 ) -> Hits:
     counts: npt.NDArray[np.int64] = np.diff(bounds).astype(np.int64)
-    return Hits(np.repeat(np.arange(len(counts)), counts), rows, distances.astype(np.int32))
+    return Hits(np.repeat(np.arange(len(counts)), counts), rows, distances.astype(np.int64))

@@ -27,12 +27,12 @@ class Hits:
     Attributes:
         queries: int64, shape (k,): which query.
         rows: int64, shape (k,): which row of the values the index was built from.
-        distances_bits: int32, shape (k,).
+        distances_bits: int64, shape (k,).
     """
 
     queries: npt.NDArray[np.int64]
     rows: npt.NDArray[np.int64]
-    distances_bits: npt.NDArray[np.int32]
+    distances_bits: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -53,7 +53,7 @@ class Hits:
         return Hits(self.queries[which], self.rows[which], self.distances_bits[which])
 
 
-NO_HITS: Final = Hits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32))
+NO_HITS: Final = Hits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 class Index(ABC):

@@ -36,7 +36,7 @@ class Found:
 
     Attributes:
         queries: int64, shape (k,): which query.
-        distances_bits: int32, shape (k,).
+        distances_bits: int64, shape (k,).
         entry_ids: uint64, shape (k,).
         item_ids: uint64, shape (k,).
         bank_ids: uint16, shape (k,).
@@ -45,7 +45,7 @@ class Found:
     """
 
     queries: npt.NDArray[np.int64]
-    distances_bits: npt.NDArray[np.int32]
+    distances_bits: npt.NDArray[np.int64]
     entry_ids: npt.NDArray[np.uint64]
     item_ids: npt.NDArray[np.uint64]
     bank_ids: npt.NDArray[np.uint16]
@@ -78,7 +78,7 @@ class Found:
 
 NOTHING_FOUND: Final = Found(
     np.empty(0, np.int64),
-    np.empty(0, np.int32),
+    np.empty(0, np.int64),
     np.empty(0, np.uint64),
     np.empty(0, np.uint64),
     np.empty(0, np.uint16),

@@ -6,7 +6,7 @@ loop releases the GIL, allocates nothing that outlives it and touches no Python 
     values     uint64 (n, words)     the listed values, as they came
     codes      uint64 (n, words)     the same with their bits permuted; only while building
     offsets    uint32 (o,)           for each chunk 2^width + 1 bounds of its buckets
-    postings   uint64 (c * k, 2)     for each chunk its k rows, ordered by bucket: 96 bits
+    postings   uint64 (c * n, 2)     for each chunk the n rows, ordered by bucket: 96 bits
                                      of the code and, in the low half of the second word, the row
 """
 
@@ -66,18 +66,8 @@ def permute(values: Any, source_bits: Any, codes: Any) -> None:
         _permute(values[row], source_bits, codes[row])
 
 
-@inlined
-def _is_of(parity: int, code: Any) -> bool:
-    """Whether the weight of a code is even (0), odd (1), as asked; any is -1."""
-    weight = np.uint64(0)
-    for word in range(code.shape[0]):
-        weight += popcount(code[word])
-    return parity < 0 or np.int64(weight & np.uint64(1)) == parity
-
-
 @compiled(
     array(UINT64, 2),
-    array(UINT32, 1),
     INT64,
     INT64,
     out(UINT32, 1),
@@ -85,7 +75,6 @@ def _is_of(parity: int, code: Any) -> bool:
 )
 def fill_table(
     codes: Any,
-    rows: Any,
     low_bit: int,
     width: int,
     offsets: Any,
@@ -95,22 +84,20 @@ def fill_table(
 
     Args:
         codes: every code.
-        rows: uint32 (k,): which of them to list, ascending.
         low_bit: where the chunk begins.
         width: its bits.
         offsets: uint32 (2^width + 1,), zeros; written.
-        postings: uint64 (k, 2); written.
+        postings: uint64 (n, 2); written.
     """
     words = codes.shape[1]
     first = ((low_bit >> 6) + 2) % words
     second = ((low_bit >> 6) + 3) % words
-    for i in range(rows.shape[0]):
-        offsets[_chunk(codes[rows[i]], low_bit, width) + 1] += np.uint32(1)
+    for row in range(codes.shape[0]):
+        offsets[_chunk(codes[row], low_bit, width) + 1] += np.uint32(1)
     for bucket in range(1 << width):
         offsets[bucket + 1] += offsets[bucket]
     # From the back, so that `offsets[b + 1]`, the end of bucket b, becomes its beginning.
-    for i in range(rows.shape[0] - 1, -1, -1):
-        row = rows[i]
+    for row in range(codes.shape[0] - 1, -1, -1):
         bucket = _chunk(codes[row], low_bit, width)
         offsets[bucket + 1] -= np.uint32(1)
         at = offsets[bucket + 1]
@@ -118,16 +105,16 @@ def fill_table(
         postings[at, 1] = (codes[row, second] & _HIGH_HALF) | np.uint64(row)
     for bucket in range(1 << width):
         offsets[bucket] = offsets[bucket + 1]
-    offsets[1 << width] = np.uint32(rows.shape[0])
+    offsets[1 << width] = np.uint32(codes.shape[0])
 
 
 @inlined
 def _report(hits: Any, found: int, number: int, row: Any, distance: Any) -> int:
     """Writes a hit if there is room; returns how many there are now."""
-    if found < hits.shape[0]:
-        hits[found, 0] = number
-        hits[found, 1] = row
-        hits[found, 2] = distance
+    if found < hits.shape[1]:
+        hits[0, found] = number
+        hits[1, found] = row
+        hits[2, found] = distance
     return found + 1
 
 
@@ -142,43 +129,29 @@ def _compare(
 
 @inlined
 def _scan_one(
-    values: Any, rows: Any, query: Any, number: int, radius: Any, most: int, hits: Any, found: int
+    values: Any, query: Any, number: int, radius: Any, most: int, hits: Any, found: int
 ) -> int:
-    """Compares a query with each of `rows`, block by block, until there are over `most` hits."""
-    for begin in range(0, rows.shape[0], _SCAN_BLOCK):
-        end = min(begin + _SCAN_BLOCK, rows.shape[0])
+    """Compares a query with each row, block by block, until there are over `most` hits."""
+    for begin in range(0, values.shape[0], _SCAN_BLOCK):
+        end = min(begin + _SCAN_BLOCK, values.shape[0])
         passed = np.uint64(0)
-        for i in range(begin, end):  # without a branch, so that it becomes vectors
-            passed += np.uint64(_distance(values[rows[i]], query) <= radius)
+        for row in range(begin, end):  # without a branch, so that it becomes vectors
+            passed += np.uint64(_distance(values[row], query) <= radius)
         if passed:
-            for i in range(begin, end):
-                distance = _distance(values[rows[i]], query)
-                if distance <= radius:
-                    found = _report(hits, found, number, rows[i], distance)
+            for row in range(begin, end):
+                found = _compare(values, row, query, number, radius, hits, found)
         if found > most:
             break
     return found
 
 
-@compiled(
-    array(UINT64, 2),
-    array(UINT32, 1),
-    INT64,
-    array(UINT64, 2),
-    UINT64,
-    INT64,
-    out(UINT32, 2),
-)
-def scan(
-    values: Any, rows: Any, parity: int, queries: Any, radius: Any, max_hits: int, hits: Any
-) -> int:
-    """Compares each query with each of `rows`; arguments and result as `probe` has them."""
+@compiled(array(UINT64, 2), UINT64, array(UINT64, 2), INT64, out(INT64, 2))
+def scan(values: Any, radius: Any, queries: Any, max_hits: int, hits: Any) -> int:
+    """Compares each query with each row; arguments and result as `probe` has them."""
     found = 0
     for number in range(queries.shape[0]):
-        query = queries[number]
-        if _is_of(parity, query):
-            most = found + max_hits
-            found = _scan_one(values, rows, query, number, radius, most, hits, found)
+        most = found + max_hits
+        found = _scan_one(values, queries[number], number, radius, most, hits, found)
     return found
 
 
@@ -312,64 +285,56 @@ def _look_into(
 @compiled(
     array(UINT64, 2),
     array(UINT32, 1),
-    array(UINT32, 1),
     array(UINT64, 2),
     array(INT64, 2),
     array(INT64, 1),
     array(INT64, 1),
     array(INT64, 1),
-    INT64,
-    array(UINT64, 2),
     UINT64,
     INT64,
+    array(UINT64, 2),
     INT64,
-    out(UINT32, 2),
+    out(INT64, 2),
 )
 def probe(
     values: Any,
-    rows: Any,
     offsets: Any,
     postings: Any,
     chunks: Any,
     masks: Any,
     mask_bounds: Any,
     source_bits: Any,
-    parity: int,
-    queries: Any,
     radius: Any,
     max_candidates: int,
+    queries: Any,
     max_hits: int,
     hits: Any,
 ) -> int:
-    """Finds every listed row within the radius of each query.
+    """Finds every row within the radius of each query.
 
     Args:
         values: see the head of this file, as those up to the postings.
-        rows: uint32 (k,): what is listed, ascending.
         offsets: the buckets' bounds.
         postings: equally many for each chunk.
         chunks: see `mih_plan.Probes`, as the next two.
         masks: what to flip.
         mask_bounds: whose masks.
         source_bits: see `permute`.
-        parity: only queries of even (0) or odd (1) weight; -1 for all.
-        queries: uint64 (q, words), as they came.
         radius: inclusive.
         max_candidates: a query with more postings than this to look at compares all rows.
+        queries: uint64 (q, words), as they came.
         max_hits: a query with more hits than this is left after one more.
-        hits: uint32 (h, 3): query, row and distance; written.
+        hits: int64 (3, h): of each hit the query, the row, the distance; written.
 
     Returns:
         How many hits there are; of more than `h` only the first `h` were written.
     """
-    words, listed, flat = values.shape[1], rows.shape[0], postings.reshape(-1)
+    words, listed, flat = values.shape[1], values.shape[0], postings.reshape(-1)
     begins, ends = np.empty(masks.shape[0], np.int64), np.empty(masks.shape[0], np.int64)
     code, other = np.empty(words, np.uint64), np.empty(words, np.uint64)
     found = 0
     for number in range(queries.shape[0]):
         query = queries[number]
-        if not _is_of(parity, query):
-            continue
         start, most = found, found + max_hits
         turn = found + max(_CLUSTER_HITS, listed // _CLUSTER_ROWS)
         _permute(query, source_bits, code)
@@ -380,5 +345,5 @@ def probe(
                 turn, code, other, hits, found,
             )  # fmt: skip
         if candidates > max_candidates or found > turn:
-            found = _scan_one(values, rows, query, number, radius, most, hits, start)
+            found = _scan_one(values, query, number, radius, most, hits, start)
     return found

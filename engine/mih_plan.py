@@ -26,7 +26,7 @@ _PASSED_NS: Final = 60.0  # one that its bits do not rule out: the whole value, 
 _POSTING_BITS: Final = 96  # of the code, beside the row
 _SCAN_NS: Final = 3.0  # one row, when all are compared
 _CACHED_TABLE_BYTES: Final = 16 << 20
-_MAX_CHUNK_BITS: Final = 24
+MAX_CHUNK_BITS: Final = 24
 _MIN_CHUNK_BITS: Final = 8
 PERMUTATION_VERSION: Final = 1
 
@@ -84,7 +84,7 @@ class Plan:
     @classmethod
     def cheapest(cls, size_bits: int, row_count: int, radius: int) -> "Plan":
         """The plan by which a list of this size is expected to be searched fastest."""
-        fewest = math.ceil(size_bits / _MAX_CHUNK_BITS)
+        fewest = math.ceil(size_bits / MAX_CHUNK_BITS)
         most = max(fewest, size_bits // _MIN_CHUNK_BITS)
         plans = [cls.of(size_bits, count) for count in range(fewest, most + 1)]
         return min(plans, key=lambda plan: plan.cost_ns(row_count, radius))

@@ -185,8 +185,9 @@ class Snapshot:
             if without:
                 counts = counts & ~np.isin(part.found.item_ids, np.array([*without], np.uint64))
             is_known = self._limits[part.hash_type].known[part.found.bank_ids]
-            known += _nearest(part, counts & is_known)
-            cleared += _nearest(part, counts & ~is_known)
+            ranks = _ranks(part)
+            known += _nearest(part.hash_type, ranks[counts & is_known])
+            cleared += _nearest(part.hash_type, ranks[counts & ~is_known])
         return decide(
             item, min(known, default=None), min(cleared, default=None), self.rules, common
         )
@@ -264,13 +265,17 @@ class Snapshot:
         return evidence
 
 
-def _nearest(part: Evidence, which: npt.NDArray[np.bool_]) -> list[Nearness]:
-    if not which.any():
+def _ranks(part: Evidence) -> npt.NDArray[np.int64]:
+    """Orders hits by what they leave uncovered, then by distance: both small, so by one number."""
+    return part.uncovered_percents() * _RANK + part.found.distances_bits
+
+
+def _nearest(hash_type: HashType, ranks: npt.NDArray[np.int64]) -> list[Nearness]:
+    """The first of hits by their `_ranks`, if there is one."""
+    if not len(ranks):
         return []
-    # The least covered first, then the distance: both small, so one number orders by both.
-    ranks = part.uncovered_percents() * _RANK + part.found.distances_bits
-    uncovered, distance_bits = divmod(int(ranks[which].min()), _RANK)
-    return [Nearness(SPECS[part.hash_type].perceptual, uncovered, distance_bits)]
+    uncovered, distance_bits = divmod(int(ranks.min()), _RANK)
+    return [Nearness(SPECS[hash_type].perceptual, uncovered, distance_bits)]
 
 
 def _listed(part: Evidence) -> Iterator[Match]:

@@ -4,6 +4,7 @@ How it ends is said twice: to the supervisor in one line, and by the exit code.
 """
 
 import asyncio
+import gc
 import signal
 
 from engine.clock import SystemClock
@@ -22,6 +23,9 @@ def run_worker(number: int) -> ExitCode:
     # The supervisor's business, and fatal by default.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     order = receive_order()
+    # What was imported is never collected: going through it takes 30 ms, in which nothing is served.
+    gc.collect()
+    gc.freeze()
     config, clock = order.config(), SystemClock()
     start_logging(config.log.level, clock, worker=number)
     try:

@@ -91,7 +91,7 @@ class IndexContract:
             assert len(hits) == len(want)
             assert hits.queries.dtype == np.int64
             assert hits.rows.dtype == np.int64
-            assert hits.distances_bits.dtype == np.int32
+            assert hits.distances_bits.dtype == np.int64
 
     def test_neighbours_at_every_limit_are_found_inclusively(self) -> None:
         queries = [self.value(number) for number in range(3)]
@@ -231,7 +231,7 @@ class IndexContract:
                 self.index_type.restore(listed, arrays | {name: array[:-1]})
             with pytest.raises(CorruptError):
                 self.index_type.restore(listed, {n: a for n, a in arrays.items() if n != name})
-            if name != "layout" and not name.endswith(".layout"):
+            if name != "widths":  # a few small numbers, of whatever type
                 with pytest.raises(CorruptError):
                     self.index_type.restore(listed, arrays | {name: array.astype(np.uint16)})
 

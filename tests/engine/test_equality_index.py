@@ -77,4 +77,4 @@ def test_any_list_agrees_with_a_dict(size_bytes: int, data: st.DataObject) -> No
     found = EqualityIndex.build(rows(listed, size_bytes)).search(rows(queries, size_bytes))
     want = [(query, row, 0) for query, wanted in enumerate(queries) for row in where[wanted]]
     assert pairs(found) == want
-    assert found.distances_bits.dtype == np.int32
+    assert found.distances_bits.dtype == np.int64
