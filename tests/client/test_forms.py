@@ -125,7 +125,7 @@ def test_plain_and_striped_pictures_are_asked_about_and_not_listed() -> None:
         luma = Luma(levels)
         assert bank_hashes(luma, BankProfile.WIDE) == ()
         assert {h.type for h in query_hashes(luma)} == {HashType.PDQ}
-        assert set(query_hashes(luma)) == set(luma.pdq().forms())  # asked about all the same
+        assert query_hashes(luma)[0] == luma.pdq().hash()  # asked about all the same
 
 
 def test_stripes_do_not_meet_other_stripes() -> None:
@@ -172,7 +172,7 @@ def test_bars_of_any_colour_are_trimmed(
     exact = 0
     for photo in photographs:
         framed = ImageOps.expand(photo, (40, 80), colour)
-        box = border_trim(Luma(open_luma(jpeg(framed, quality))))
+        box = border_trim(open_luma(jpeg(framed, quality)))
         assert box is not None
         want = Box(40, 80, 40 + photo.width, 80 + photo.height)
         exact += max(abs(a - b) for a, b in zip(box, want, strict=True)) <= 12

@@ -9,7 +9,6 @@ from firstseen.errors import MediaError
 from firstseen.hashing.exact import exact_hashes
 from firstseen.hashing.forms import BankProfile, bank_hashes, query_hashes
 from firstseen.hashing.item_limits import QUERY_HASHES
-from firstseen.hashing.luma import Luma
 from firstseen.hashing.picture import MAX_BYTES, open_luma
 from firstseen.items import Item, MediaType
 
@@ -31,7 +30,7 @@ def hash_image(data: bytes, *, dihedral: bool = True, max_hashes: int = QUERY_HA
         MediaError: not a picture of an allowed format, damaged, or too large.
     """
     exact = exact_hashes([data])
-    hashes = query_hashes(Luma(open_luma(data)), dihedral=dihedral)
+    hashes = query_hashes(open_luma(data), dihedral=dihedral)
     # The upright whole comes first and is told most by; tiles come last.
     seen = hashes[: max(max_hashes - len(exact), 1)]
     return Item(MediaType.IMAGE, (*seen, *exact))
@@ -50,7 +49,7 @@ def hash_listed_image(data: bytes, *, profile: BankProfile = BankProfile.STANDAR
     Raises:
         MediaError: as `hash_image`.
     """
-    hashes = bank_hashes(Luma(open_luma(data)), profile)
+    hashes = bank_hashes(open_luma(data), profile)
     return Item(MediaType.IMAGE, (*hashes, *exact_hashes([data])))
 
 
