@@ -102,6 +102,18 @@ def test_query_has_the_upright_whole_first_and_all_forms_once(
     assert len(of_type(upright, HashType.PDQ)) in {2, 3}
 
 
+def test_small_copy_is_asked_about_as_it_is_and_as_if_enlarged(
+    photographs: list[Image.Image],
+) -> None:
+    for photo in photographs:
+        small = photo.copy()
+        small.thumbnail((100, 100), Image.Resampling.LANCZOS)
+        query = hash_image(jpeg(small, 90))
+        assert query.hashes[0] == Luma(luma_of(Image.open(BytesIO(jpeg(small, 90))))).pdq().hash()
+        assert len(of_type(query.hashes, HashType.PDQ)) <= 26
+        assert nearest_bits(query, hash_listed_image(jpeg(photo, 95))) <= LISTED_BITS
+
+
 def test_exact_hashes_stay_at_the_end(photographs: list[Image.Image]) -> None:
     data = jpeg(photographs[0])
     for item in (hash_image(data), hash_listed_image(data)):

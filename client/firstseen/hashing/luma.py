@@ -47,8 +47,11 @@ class Luma:
         self.levels: Final = levels
         height, width = levels.shape
         self.whole: Final = Box(0, 0, width, height)
-        self.size: Final = size or (height, width)
-        self._steps: Final = (-(-self.size[0] // height), -(-self.size[1] // width))
+        self.size: Final[tuple[int, int]] = size or (height, width)
+        self._steps: Final[tuple[int, int]] = (
+            -(-self.size[0] // height),
+            -(-self.size[1] // width),
+        )
         self._rows: dict[tuple[int, int, bool], Levels] = {}
 
     def pdq(self) -> Pdq:
@@ -83,7 +86,8 @@ class Luma:
         """Of a part and its seven mirrored and turned forms, in the order of `Pdq.forms`.
 
         Each is what hashing the mirrored picture gives. `Pdq.forms` is not: PDQ looks a little
-        beside the centre of each cell, to the other side in a mirror, and up to 38 bits away.
+        beside the centre of each cell, to the other side in a mirror: by it, one of 46
+        photographs was 38 bits from its copy turned by 180 degrees.
         """
         upright, down, across, both = (
             self.pdq_of_part(box, down=is_down, across=is_across)
