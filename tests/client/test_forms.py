@@ -102,6 +102,18 @@ def test_query_has_the_upright_whole_first_and_all_forms_once(
     assert len(of_type(upright, HashType.PDQ)) in {2, 3}
 
 
+def test_small_copy_is_asked_about_as_it_is_and_as_if_enlarged(
+    photographs: list[Image.Image],
+) -> None:
+    for photo in photographs:
+        small = photo.copy()
+        small.thumbnail((100, 100), Image.Resampling.LANCZOS)
+        query = hash_image(jpeg(small, 90))
+        assert query.hashes[0] == Luma(luma_of(Image.open(BytesIO(jpeg(small, 90))))).pdq().hash()
+        assert len(of_type(query.hashes, HashType.PDQ)) <= 26
+        assert nearest_bits(query, hash_listed_image(jpeg(photo, 95))) <= LISTED_BITS
+
+
 def test_exact_hashes_stay_at_the_end(photographs: list[Image.Image]) -> None:
     data = jpeg(photographs[0])
     for item in (hash_image(data), hash_listed_image(data)):
@@ -125,7 +137,7 @@ def test_plain_and_striped_pictures_are_asked_about_and_not_listed() -> None:
         luma = Luma(levels)
         assert bank_hashes(luma, BankProfile.WIDE) == ()
         assert {h.type for h in query_hashes(luma)} == {HashType.PDQ}
-        assert set(query_hashes(luma)) == set(luma.pdq().forms())  # asked about all the same
+        assert query_hashes(luma)[0] == luma.pdq().hash()  # asked about all the same
 
 
 def test_stripes_do_not_meet_other_stripes() -> None:
@@ -172,7 +184,7 @@ def test_bars_of_any_colour_are_trimmed(
     exact = 0
     for photo in photographs:
         framed = ImageOps.expand(photo, (40, 80), colour)
-        box = border_trim(Luma(open_luma(jpeg(framed, quality))))
+        box = border_trim(open_luma(jpeg(framed, quality)))
         assert box is not None
         want = Box(40, 80, 40 + photo.width, 80 + photo.height)
         exact += max(abs(a - b) for a, b in zip(box, want, strict=True)) <= 12

@@ -12,7 +12,7 @@ from PIL import Image
 from firstseen.errors import MediaError
 from firstseen.hashing.document_limits import DocumentLimits
 from firstseen.hashing.pdq import pdq_hash
-from firstseen.hashing.picture import open_pixels, size_of
+from firstseen.hashing.picture import open_luma, size_of
 from firstseen.items import Hash, HashType
 
 # Meta's limit for what is worth matching (ThreatExchange, pdq/README). A raw picture is sent
@@ -116,7 +116,7 @@ class Content:
         self.check_time()
         try:
             if self.is_worth(*size_of(data)):
-                self.add_pixels(open_pixels(data), page_index)
+                self._add(open_luma(data).pdq().hash(), page_index)
         except MediaError:
             self.leave_out_picture()
 
@@ -138,10 +138,13 @@ class Content:
         height, width = pixels.shape[:2]
         if not self.wants_pictures or not self.is_worth(width, height):
             return
-        self._pictures_left -= 1
         if height * width > _WHOLE_PIXELS:
             pixels = np.asarray(Image.fromarray(pixels).reduce(2))
-        made = replace(pdq_hash(pixels), page_index=page_index)
+        self._add(pdq_hash(pixels), page_index)
+
+    def _add(self, picture: Hash, page_index: int | None) -> None:
+        self._pictures_left -= 1
+        made = replace(picture, page_index=page_index)
         _keep(self._pictures, made)
         self._best_picture = _better(self._best_picture, made)
 

@@ -3,13 +3,13 @@
 What is asked about and what is listed are hashed differently; see `firstseen.hashing.forms`.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from firstseen.errors import MediaError
 from firstseen.hashing.exact import exact_hashes
 from firstseen.hashing.forms import BankProfile, bank_hashes, query_hashes
 from firstseen.hashing.item_limits import QUERY_HASHES
-from firstseen.hashing.luma import Luma
 from firstseen.hashing.picture import MAX_BYTES, open_luma
 from firstseen.items import Item, MediaType
 
@@ -30,8 +30,10 @@ def hash_image(data: bytes, *, dihedral: bool = True, max_hashes: int = QUERY_HA
     Raises:
         MediaError: not a picture of an allowed format, damaged, or too large.
     """
-    exact = exact_hashes([data])
-    hashes = query_hashes(Luma(open_luma(data)), dihedral=dihedral)
+    with ThreadPoolExecutor(1) as beside:  # neither needs the interpreter's lock for long
+        exact_made = beside.submit(exact_hashes, [data])
+        hashes = query_hashes(open_luma(data), dihedral=dihedral)
+        exact = exact_made.result()
     # The upright whole comes first and is told most by; tiles come last.
     seen = hashes[: max(max_hashes - len(exact), 1)]
     return Item(MediaType.IMAGE, (*seen, *exact))
@@ -50,7 +52,7 @@ def hash_listed_image(data: bytes, *, profile: BankProfile = BankProfile.STANDAR
     Raises:
         MediaError: as `hash_image`.
     """
-    hashes = bank_hashes(Luma(open_luma(data)), profile)
+    hashes = bank_hashes(open_luma(data), profile)
     return Item(MediaType.IMAGE, (*hashes, *exact_hashes([data])))
 
 

@@ -99,12 +99,18 @@ class Pdq:
         """The hash of the upright picture."""
         return self._hash(self.transform, hash_type)
 
+    def transposed(self) -> "Pdq":
+        """Of the picture mirrored on the diagonal from its upper left corner."""
+        return Pdq(self.transform.T, self.quality)
+
     def mirrored(self) -> Hash:
         """The hash of the picture mirrored left to right."""
         return self._hash(self.transform * _SIGNS[None, :], HashType.PDQ)
 
     def forms(self) -> tuple[Hash, ...]:
-        """The hashes of its eight forms, equal ones once.
+        """The hashes of its eight forms by this one transform, equal ones once.
+
+        What Meta's code gives. `Luma.forms` is nearer to what the mirrored pictures give.
 
         Upright; turned by 90, 180, 270 degrees; mirrored up-down, left-right, and on
         either diagonal: the order of Meta's `pdqDihedralHash256es`.

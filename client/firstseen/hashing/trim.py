@@ -14,12 +14,13 @@ from firstseen.hashing.luma import Box, Luma
 from firstseen.hashing.tent import Levels
 
 _LINES: Final = 512
-# JPEG at quality 30 leaves a black or white bar within 4 levels, but for the block beside the
-# picture; a line may also hold some specks.
-_BAR_LEVELS: Final = 6
+# JPEG leaves most of a bar within 3 levels, but for the block beside the picture; a line may also
+# hold some specks. Of 46 photographs, 5 have dark or plain edges of their own that 6 levels
+# took off with the bars.
+_BAR_LEVELS: Final = 3
 _BAR_SPECKS: Final = 0.02
 # A bar keeps its level from line to line; the dark edge of a photograph drifts away.
-_DRIFT_LEVELS: Final = 4
+_DRIFT_LEVELS: Final = 1
 # What is left must be a picture: bars take at most four fifths of a side.
 _LEAST_SHARE: Final = 0.2
 _CHUNK_LINES: Final = 8
@@ -27,8 +28,10 @@ _ROUNDS: Final = 3  # bars inside bars: a black film in a white frame in a scree
 # Cutting off less than this leaves a hash that matches anyway.
 _WORTH_SHARE: Final = 0.01
 
-# The ground of a screen or a caption: one level, a twelfth of the picture at least.
-_GROUND_SHARE: Final = 0.08
+# The ground of a screen or a caption: the level of its first or last line, and of a twenty-fifth of
+# the picture at least. A level that a picture is full of elsewhere is its own.
+_GROUND_SHARE: Final = 0.04
+_GROUND_ENDS: Final = 0.9
 _GROUND_LEVELS: Final = 4
 _GROUND_LINE: Final = 0.5  # a line of text is ground for the most part
 _GROUND_EDGE: Final = 0.85
@@ -49,8 +52,8 @@ def border_trim(luma: Luma) -> Box | None:
 def main_region(luma: Luma) -> Box | None:
     """The picture in a screenshot, a letterbox or a caption's frame; None when it is all.
 
-    Looks for the levels that are grounds, the longest run of lines that are no ground for
-    the most part, and within it the columns and lines that are none.
+    Looks for the ground of the first and the last line, the longest run of lines that are no
+    ground for the most part, and within it the columns and lines that are none.
     """
     sample = _Sample(luma)
     ground = _ground(sample.levels)
@@ -135,17 +138,16 @@ def _bar(lines: Levels) -> int:
 
 
 def _ground(levels: Levels) -> _Mask | None:
-    """Which pixels are of a level that is a ground; None when there is no such level."""
-    whole = np.rint(levels).astype(np.uint8)
-    counts = np.bincount(whole.ravel(), minlength=256)
-    near = np.convolve(counts, np.ones(3), "same")
-    grounds = np.flatnonzero(near >= _GROUND_SHARE * whole.size)
-    if len(grounds) == 0:
-        return None
-    is_ground = np.zeros(256, np.bool_)
-    for level in grounds:
-        is_ground[max(0, level - _GROUND_LEVELS) : level + _GROUND_LEVELS + 1] = True
-    return is_ground[whole]
+    """Which pixels are of the level of the first or of the last line; None when it is no ground."""
+    ground = np.zeros(levels.shape, np.bool_)
+    for line in (levels[0], levels[-1]):
+        level = np.median(line)
+        if np.mean(np.abs(line - level) <= _GROUND_LEVELS) < _GROUND_ENDS:
+            continue
+        same = np.abs(levels - level) <= _GROUND_LEVELS
+        if same.mean() >= _GROUND_SHARE:
+            ground |= same
+    return ground if ground.any() else None
 
 
 def _longest_run(kept: _Mask) -> _Span:
