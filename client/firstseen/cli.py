@@ -13,17 +13,15 @@ import argparse
 import json
 import ssl
 import sys
-import time
-from collections import deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from firstseen.asking import ATTENTION, FileAnswer, FileProgress
+from firstseen.asking import ATTENTION, FileAnswer
 from firstseen.client import Client
 from firstseen.errors import CallError
 from firstseen.hash_command import run_hash
@@ -54,6 +52,11 @@ _STYLES: Final = {
     Verdict.UNSUPPORTED: "yellow",
 }
 
+# In place of a verdict, of a file that got none.
+_NO_VERDICT: Final = "ERROR"
+_WORD_WIDTH: Final = max(len(verdict.name) for verdict in Verdict)
+_UNREADABLE: Final = "cannot be read"
+
 _EPILOG: Final = """\
 exit codes:
   0    a file is NOVEL (of many: at least one)
@@ -62,6 +65,7 @@ exit codes:
   10   every file is KNOWN
   1    a file could not be hashed or judged, or the server did not answer
   2    wrong use
+  130  stopped by Ctrl-C; what was answered is shown
 
 A Motion Photo is a picture and a clip, and counts as two files.
 
@@ -71,7 +75,7 @@ examples:
 """
 
 _HASH_EPILOG: Final = """\
-exit codes: 0 all were hashed, 1 one could not be, 2 wrong use
+exit codes: 0 all were hashed, 1 one could not be, 2 wrong use, 130 stopped by Ctrl-C
 
 examples:
   firstseen hash picture.jpg                     # what would be sent at most
@@ -86,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = options.run(options)
     except KeyboardInterrupt:
+        _complain("stopped")
         return EXIT_STOPPED
     except BrokenPipeError:
         # Whoever read stdout has gone, as `head` does.
@@ -94,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CallError as error:
         _complain(str(error))
     except OSError as error:
-        _complain(f"{error.filename or ''}: {error.strerror or type(error).__name__}")
+        _complain(f"{error.filename or ''}: {error.strerror or _UNREADABLE}")
     else:
         return code
     return EXIT_ERROR
@@ -183,9 +188,10 @@ def _check(options: argparse.Namespace) -> int:
         exact_when_undecodable=options.exact_when_undecodable,
     )
     with Client(options.server, security, behaviour) as client, Bars(len(options.files)) as bars:
-        answers = _timed(client, bars.each(options.files), bars.video)
-        shown = _as_json(answers, bars) if options.json else _as_table(answers, bars)
-        return exit_code(shown)
+        answers = client.check_many(bars.each(options.files), bars.video)
+        if options.json:
+            return exit_code(_as_json(answers, bars))
+        return exit_code(_told(_as_lines(answers, bars)))
 
 
 def _security(options: argparse.Namespace) -> Tls | Plaintext:
@@ -223,26 +229,8 @@ def exit_code(answers: Iterable[FileAnswer]) -> int:
     return EXIT_CODES[max(verdicts, key=ATTENTION.index)]
 
 
-def _timed(
-    client: Client, paths: Iterable[Path], progress: FileProgress
-) -> Iterator[tuple[FileAnswer, float]]:
-    """Each answer with the milliseconds from opening the file to having the answer.
-
-    Files are asked about together, so the times of neighbours overlap.
-    """
-    starts_s: deque[float] = deque()
-
-    def started() -> Iterator[Path]:
-        for path in paths:
-            starts_s.append(time.perf_counter())
-            yield path
-
-    for answer in client.check_many(started(), progress):
-        yield answer, (time.perf_counter() - starts_s.popleft()) * 1000
-
-
-def _as_json(answers: Iterator[tuple[FileAnswer, float]], bars: Bars) -> Iterator[FileAnswer]:
-    for answer, _ in answers:
+def _as_json(answers: Iterable[FileAnswer], bars: Bars) -> Iterator[FileAnswer]:
+    for answer in answers:
         line: dict[str, object] = {"file": str(answer.path)}
         if answer.answer:
             line["verdict"] = answer.answer.verdict.name
@@ -255,27 +243,40 @@ def _as_json(answers: Iterator[tuple[FileAnswer, float]], bars: Bars) -> Iterato
         yield answer
 
 
-def _as_table(answers: Iterator[tuple[FileAnswer, float]], bars: Bars) -> Iterator[FileAnswer]:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("file", overflow="fold")
-    table.add_column("verdict")
-    table.add_column("time", justify="right")
-    try:
-        for answer, elapsed_ms in answers:
-            verdict = answer.answer.verdict if answer.answer else None
-            said = Text(verdict.name, _STYLES[verdict]) if verdict else Text(_reason(answer))
-            table.add_row(Text(printable(answer.path)), said, f"{elapsed_ms:.0f} ms")
-            yield answer
-    finally:
-        if table.row_count:
-            with bars.aside():
-                Console(highlight=False).print(table)
+def _as_lines(answers: Iterable[FileAnswer], bars: Bars) -> Iterator[FileAnswer]:
+    """Writes each answer as it comes; the name is last, so that no line is ever folded."""
+    console = Console(highlight=False, soft_wrap=True, emoji=False)
+    for answer in answers:
+        verdict = answer.answer.verdict if answer.answer else None
+        word = verdict.name if verdict else _NO_VERDICT
+        line = Text(f"{word:<{_WORD_WIDTH}}", _STYLES[verdict] if verdict else "bold red")
+        line.append(f" {answer.elapsed_ms:>7,.0f} ms  ", "dim")
+        line.append(printable(answer.path), "none")
+        if not answer.answer:
+            line.append(f": {_reason(answer)}", "none")
+        with bars.aside():
+            console.print(line)
+        yield answer
+
+
+def _told(answers: Iterable[FileAnswer]) -> Iterator[FileAnswer]:
+    """The answers; of more than one file, how many got which is told at the end on stderr."""
+    counts: Counter[str] = Counter()
+    for answer in answers:
+        counts[answer.answer.verdict.name if answer.answer else _NO_VERDICT] += 1
+        yield answer
+    if counts.total() > 1:
+        words = [*(verdict.name for verdict in _STYLES), _NO_VERDICT]
+        each = ", ".join(f"{counts[word]:,} {word}" for word in words if counts[word])
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"{counts.total():,} files: {each}", style="dim"
+        )
 
 
 def _reason(answer: FileAnswer) -> str:
     error = answer.error
     if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
+        return error.strerror or _UNREADABLE
     return printable(str(error))
 
 
@@ -284,8 +285,8 @@ def _hash(options: argparse.Namespace) -> int:
         options.usage_error("--vpdq: of one file")
     code = 0
     for path, error in run_hash(options):
-        told = error.strerror if isinstance(error, OSError) else None
-        _complain(f"{printable(path)}: {told or printable(str(error)) or type(error).__name__}")
+        told = (error.strerror or _UNREADABLE) if isinstance(error, OSError) else str(error)
+        _complain(f"{path}: {told}")
         code = EXIT_ERROR
     return code
 
