@@ -23,10 +23,11 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.clock import Clock, SystemClock
-from indexer.feeds.rejects import printable
+from indexer.feeds.rejects import Outcome, Rejects, printable
 
 LINE_INTERVAL_MS: Final = 5_000
 _BAR_WIDTH: Final = 16  # the whole fits a terminal of 80 columns
+_MAX_PASSED_OVER: Final = 3  # on one line
 _PLAIN_WIDTH: Final = 160  # for files and pipes, which have no width of their own
 
 Report = Callable[[int, int | None], None]
@@ -63,6 +64,22 @@ class Console:
     def note(self, text: str, style: str = "") -> None:
         """A line beside the result."""
         self._err.print(printable(text), style=style, soft_wrap=True)
+
+    def rejects(self, rejects: Rejects, more: str = "") -> None:
+        """The first of what was not taken, and of the files that were passed over.
+
+        Args:
+            rejects: all of it.
+            more: what to say of those that are not shown.
+        """
+        for text in rejects.first:
+            self.note(text, "yellow")
+        if (count := rejects.total - len(rejects.first)) > 0:
+            self.note(f"and {count:,} more{more}", "yellow")
+        if shown := rejects.first_passed_over[:_MAX_PASSED_OVER]:
+            count = rejects.counts[Outcome.PASSED_OVER] - len(shown)
+            rest = f" and {count:,} more{more}" if count else ""
+            self.note(f"passed over: {', '.join(shown)}{rest}")
 
     def put_json(self, value: Mapping[str, object]) -> None:
         """One JSON object on one line of stdout."""
