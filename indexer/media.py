@@ -44,7 +44,8 @@ def opened_media(
         chosen = Selection(types, tuple(options.exclude), options.everything, tuple(own))
         files, passed_over = chosen.split(folder, found)
     else:  # whoever names a file wants it
-        folder, files, refused, passed_over = source.parent, [source], [], []
+        file = source.resolve()  # links of those that are named are followed
+        folder, files, refused, passed_over = file.parent, [file], [], []
     for place, reason in passed_over:
         rejects.add(place, Outcome.PASSED_OVER, reason)
     sizes = list(map(_size_bytes, files))

@@ -14,7 +14,8 @@ import json
 import ssl
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -23,15 +24,18 @@ from rich.text import Text
 
 from firstseen.asking import ATTENTION, FileAnswer
 from firstseen.client import Client
-from firstseen.errors import CallError
+from firstseen.errors import CallError, UnavailableError
 from firstseen.hash_command import run_hash
 from firstseen.hashing.forms import BankProfile
 from firstseen.items import Verdict
 from firstseen.options import Options, Plaintext, Tls
-from firstseen.progress import Bars, printable
+from firstseen.progress import STYLES, Bars, printable
+from firstseen.review import ReviewClient
+from firstseen.review_command import Failed, run_explain, run_prioritise
 
 # A server refuses deadlines of more than a day.
 _MAX_TIMEOUT_S: Final = 24 * 3600.0
+_MAX_MATCHES: Final = 1_000  # of one answer of the review service
 EXIT_ERROR: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_STOPPED: Final = 130
@@ -45,17 +49,12 @@ EXIT_CODES: Final = {
 }
 # What `check --hash-only` hashes: what would be sent.
 _AS_ASKED: Final = {"all": False, "vpdq": None, "side": "query", "profile": "standard"}
-_STYLES: Final = {
-    Verdict.KNOWN: "red",
-    Verdict.NOVEL: "green",
-    Verdict.UNSURE: "yellow",
-    Verdict.UNSUPPORTED: "yellow",
-}
 
 # In place of a verdict, of a file that got none.
 _NO_VERDICT: Final = "ERROR"
 _WORD_WIDTH: Final = max(len(verdict.name) for verdict in Verdict)
 _UNREADABLE: Final = "cannot be read"
+_OVER_TLS: Final = " (it was called over TLS; --plaintext calls without)"
 
 _EPILOG: Final = """\
 exit codes:
@@ -74,6 +73,13 @@ examples:
   firstseen check *.jpg --server localhost:50051 --plaintext --json
 """
 
+_TOP_EPILOG: Final = """\
+examples:
+  firstseen check picture.jpg --server match.example:443
+  firstseen hash picture.jpg
+  firstseen COMMAND --help     # options, exit codes and more examples
+"""
+
 _HASH_EPILOG: Final = """\
 exit codes: 0 all were hashed, 1 one could not be, 2 wrong use, 130 stopped by Ctrl-C
 
@@ -81,6 +87,28 @@ examples:
   firstseen hash picture.jpg                     # what would be sent at most
   firstseen hash clip.mp4 --vpdq clip.vpdq.txt   # its frames, as Meta's vpdq writes them
   firstseen hash *.pdf --side bank --json > list.ndjson
+"""
+
+_EXPLAIN_EPILOG: Final = """\
+A line for each listed item, by its nearest hash; `match` makes KNOWN, `near` is worth a look.
+To take one out: python -m indexer withdraw --item ID
+
+exit codes: 0 all were explained, 1 one could not be, 2 wrong use, 130 stopped by Ctrl-C
+
+examples:
+  firstseen explain copy.jpg --server review:50052 --ca ca.pem --cert me.pem --key me.key
+  firstseen explain copy.jpg --server localhost:50052 --plaintext --json
+"""
+
+_PRIORITISE_EPILOG: Final = """\
+First what is NOVEL, then UNSURE, UNSUPPORTED and KNOWN; within these, what is near nothing listed
+comes before what is, and what is near or matches graver material first.
+
+exit codes: 0 all are in the order, 1 one is not, 2 wrong use, 130 stopped by Ctrl-C
+
+examples:
+  firstseen prioritise inbox/* --server review:50052 --ca ca.pem --cert me.pem --key me.key
+  firstseen prioritise inbox/* --server localhost:50052 --plaintext --json
 """
 
 
@@ -96,10 +124,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read stdout has gone, as `head` does.
         sys.stderr.close()
         return EXIT_ERROR
+    except UnavailableError as error:
+        _complain(f"{error}{'' if options.plaintext else _OVER_TLS}")
     except CallError as error:
         _complain(str(error))
     except OSError as error:
-        _complain(f"{error.filename or ''}: {error.strerror or _UNREADABLE}")
+        _complain(f"{error.filename or 'a file'}: {_reason(error)}")
     else:
         return code
     return EXIT_ERROR
@@ -109,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="firstseen",
         description="Ask whether files are already known, sending only hashes.",
-        epilog=_EPILOG,
+        epilog=_TOP_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -121,14 +151,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_common(check)
-    check.add_argument("--server", metavar="HOST:PORT", help="whom to ask")
-    check.add_argument("--plaintext", action="store_true", help="no TLS: for trying out")
-    check.add_argument("--ca", type=Path, metavar="FILE", help="PEM of the authority to trust")
-    check.add_argument("--cert", type=Path, metavar="FILE", help="PEM of a client certificate")
-    check.add_argument("--key", type=Path, metavar="FILE", help="PEM of its key")
-    check.add_argument(
-        "--timeout", type=float, default=5.0, metavar="SECONDS", help="for an answer (default 5)"
-    )
+    _add_server(check)
     check.add_argument("--hash-only", action="store_true", help="as `firstseen hash`: send nothing")
     check.set_defaults(run=_check, usage_error=check.error, **_AS_ASKED)
     hash_ = commands.add_parser(
@@ -156,7 +179,54 @@ def _parser() -> argparse.ArgumentParser:
         help="with --side bank, how many forms (default standard)",
     )
     hash_.set_defaults(run=_hash, usage_error=hash_.error)
+    _add_review(commands)
     return parser
+
+
+def _add_review(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """What the unit's own listener answers, and the public one does not."""
+    explain = commands.add_parser(
+        "explain",
+        help="say what files match (for the unit: asks its review service)",
+        description="Hash files here and ask the review service which listed items they match.",
+        epilog=_EXPLAIN_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    prioritise = commands.add_parser(
+        "prioritise",
+        help="say what to look at first (for the unit: asks its review service)",
+        description="Hash files here and ask the review service in which order to look at them.",
+        epilog=_PRIORITISE_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for command, run in ((explain, run_explain), (prioritise, run_prioritise)):
+        _add_common(command)
+        _add_server(command)
+        command.set_defaults(run=partial(_review, run), usage_error=command.error)
+    explain.add_argument(
+        "--max-matches",
+        type=_match_count,
+        default=100,
+        metavar="N",
+        help="how many listed hashes to tell of each file, 1 to 1000 (default 100)",
+    )
+
+
+def _match_count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MAX_MATCHES):
+        raise argparse.ArgumentTypeError(f"want 1 to {_MAX_MATCHES}")
+    return int(text)
+
+
+def _add_server(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--server", metavar="HOST:PORT", help="whom to ask")
+    command.add_argument("--plaintext", action="store_true", help="no TLS: for trying out")
+    command.add_argument("--ca", type=Path, metavar="FILE", help="PEM of the authority to trust")
+    command.add_argument("--cert", type=Path, metavar="FILE", help="PEM of a client certificate")
+    command.add_argument("--key", type=Path, metavar="FILE", help="PEM of its key")
+    command.add_argument(
+        "--timeout", type=float, default=5.0, metavar="SECONDS", help="for an answer (default 5)"
+    )
 
 
 def _add_common(command: argparse.ArgumentParser) -> None:
@@ -176,22 +246,34 @@ def _add_common(command: argparse.ArgumentParser) -> None:
 def _check(options: argparse.Namespace) -> int:
     if options.hash_only:
         return _hash(options)
+    security, behaviour = _connection(options, "--server is required (or --hash-only)")
+    with Client(options.server, security, behaviour) as client, Bars(len(options.files)) as bars:
+        answers = client.check_many(bars.each(options.files), bars.video)
+        if options.json:
+            return exit_code(_as_json(answers, bars))
+        return exit_code(_counted(_as_lines(answers, bars), bars))
+
+
+def _review(run: Callable[..., Iterator[Failed]], options: argparse.Namespace) -> int:
+    security, behaviour = _connection(options, "--server is required: the review listener's")
+    with ReviewClient(options.server, security, behaviour) as client:
+        return _complain_of(run(options, client))
+
+
+def _connection(options: argparse.Namespace, no_server: str) -> tuple[Tls | Plaintext, Options]:
     if not options.server:
-        options.usage_error("--server is required (or --hash-only)")
+        options.usage_error(no_server)
+    if options.server.startswith(("http:", "https:")):
+        options.usage_error("--server: want HOST:PORT, without http")
     # Written so that "nan" is refused too.
     if not 0 < options.timeout <= _MAX_TIMEOUT_S:
         options.usage_error("--timeout: want more than 0 and at most 86400 seconds")
-    security = _security(options)
     behaviour = Options(
         deadline_ms=max(1, round(options.timeout * 1000)),
         dihedral=not options.no_dihedral,
         exact_when_undecodable=options.exact_when_undecodable,
     )
-    with Client(options.server, security, behaviour) as client, Bars(len(options.files)) as bars:
-        answers = client.check_many(bars.each(options.files), bars.video)
-        if options.json:
-            return exit_code(_as_json(answers, bars))
-        return exit_code(_told(_as_lines(answers, bars)))
+    return _security(options), behaviour
 
 
 def _security(options: argparse.Namespace) -> Tls | Plaintext:
@@ -236,7 +318,7 @@ def _as_json(answers: Iterable[FileAnswer], bars: Bars) -> Iterator[FileAnswer]:
             line["verdict"] = answer.answer.verdict.name
             line["sequence"] = answer.answer.checkpoint.sequence
         else:
-            line["error"] = _reason(answer)
+            line["error"] = _reason(answer.error)
         with bars.aside():
             sys.stdout.write(json.dumps(line) + "\n")
             sys.stdout.flush()
@@ -249,32 +331,34 @@ def _as_lines(answers: Iterable[FileAnswer], bars: Bars) -> Iterator[FileAnswer]
     for answer in answers:
         verdict = answer.answer.verdict if answer.answer else None
         word = verdict.name if verdict else _NO_VERDICT
-        line = Text(f"{word:<{_WORD_WIDTH}}", _STYLES[verdict] if verdict else "bold red")
+        line = Text(f"{word:<{_WORD_WIDTH}}", STYLES[verdict] if verdict else "bold red")
         line.append(f" {answer.elapsed_ms:>7,.0f} ms  ", "dim")
         line.append(printable(answer.path), "none")
         if not answer.answer:
-            line.append(f": {_reason(answer)}", "none")
+            line.append(f": {_reason(answer.error)}", "none")
         with bars.aside():
             console.print(line)
         yield answer
 
 
-def _told(answers: Iterable[FileAnswer]) -> Iterator[FileAnswer]:
+def _counted(answers: Iterable[FileAnswer], bars: Bars) -> Iterator[FileAnswer]:
     """The answers; of more than one file, how many got which is told at the end on stderr."""
     counts: Counter[str] = Counter()
     for answer in answers:
         counts[answer.answer.verdict.name if answer.answer else _NO_VERDICT] += 1
         yield answer
     if counts.total() > 1:
-        words = [*(verdict.name for verdict in _STYLES), _NO_VERDICT]
+        words = [*(verdict.name for verdict in STYLES), _NO_VERDICT]
         each = ", ".join(f"{counts[word]:,} {word}" for word in words if counts[word])
-        Console(stderr=True, highlight=False, soft_wrap=True).print(
-            f"{counts.total():,} files: {each}", style="dim"
-        )
+        with bars.aside():
+            Console(stderr=True, highlight=False, soft_wrap=True).print(
+                f"{counts.total():,} files: {each}", style="dim"
+            )
 
 
-def _reason(answer: FileAnswer) -> str:
-    error = answer.error
+def _reason(error: Exception | None) -> str:
+    if isinstance(error, IsADirectoryError):
+        return "a folder; name the files in it"
     if isinstance(error, OSError):
         return error.strerror or _UNREADABLE
     return printable(str(error))
@@ -283,10 +367,13 @@ def _reason(answer: FileAnswer) -> str:
 def _hash(options: argparse.Namespace) -> int:
     if options.vpdq is not None and len(options.files) > 1:
         options.usage_error("--vpdq: of one file")
+    return _complain_of(run_hash(options))
+
+
+def _complain_of(failed: Iterable[tuple[Path, Exception]]) -> int:
     code = 0
-    for path, error in run_hash(options):
-        told = (error.strerror or _UNREADABLE) if isinstance(error, OSError) else str(error)
-        _complain(f"{path}: {told}")
+    for path, error in failed:
+        _complain(f"{path}: {_reason(error)}")
         code = EXIT_ERROR
     return code
 

@@ -8,7 +8,15 @@ from typing import Final, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from firstseen.items import Verdict
+
 _MOST_NAME: Final = 40
+STYLES: Final = {
+    Verdict.KNOWN: "red",
+    Verdict.NOVEL: "green",
+    Verdict.UNSURE: "yellow",
+    Verdict.UNSUPPORTED: "yellow",
+}
 
 
 def printable(text: str | Path) -> str:
@@ -62,6 +70,7 @@ class Bars:
         """The paths, counted as they are asked for: when one is, those before it are hashed."""
         for count, path in enumerate(paths):
             self._progress.update(self._files, completed=count)
+            self._progress.update(self._video, visible=False)
             yield path
         self._progress.update(self._video, visible=False)
 

@@ -151,6 +151,8 @@ def test_hash_only_shows_the_hashes_and_needs_no_server(
     code, _, err = run(tmp_path / "none.jpg", "--hash-only")
     assert code == 1
     assert "No such file" in err
+    code, _, err = run(tmp_path, "--hash-only")
+    assert (code, err) == (1, f"firstseen: {tmp_path}: a folder; name the files in it\n")
 
 
 def test_server_that_is_not_there_is_one_line(run: Run, photos: tuple[Path, ...]) -> None:
@@ -175,6 +177,7 @@ def test_server_without_a_list_is_one_line(
         ["a.jpg", "--server", "h:1", "--timeout", "soon"],
         ["a.jpg", "--server", "h:1", "--plaintext", "--ca", "ca.pem"],
         ["a.jpg", "--server", "h:1", "--cert", "c.pem"],
+        ["a.jpg", "--server", "https://h:1"],
         ["--server", "h:1"],
     ],
 )
@@ -272,4 +275,5 @@ def test_server_without_tls_is_one_line_and_nothing_of_the_librarys(
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("firstseen: the TLS handshake failed")
+    assert done.stderr.endswith(" (it was called over TLS; --plaintext calls without)\n")
     assert len(done.stderr.splitlines()) == 1
