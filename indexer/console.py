@@ -4,9 +4,10 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Literal
 
 from rich import box, filesize
+from rich.cells import cell_len
 from rich.console import Console as RichConsole
 from rich.progress import (
     BarColumn,
@@ -28,6 +29,9 @@ from indexer.feeds.rejects import Outcome, Rejects, printable
 LINE_INTERVAL_MS: Final = 5_000
 _BAR_WIDTH: Final = 16  # the whole fits a terminal of 80 columns
 _MAX_PASSED_OVER: Final = 3  # on one line
+_LEAST_FOLDED: Final = 8
+_GAP: Final = 2  # between columns
+_NARROW: Final = 80  # a terminal under it has no room for a bar
 _PLAIN_WIDTH: Final = 160  # for files and pipes, which have no width of their own
 
 Report = Callable[[int, int | None], None]
@@ -86,13 +90,26 @@ class Console:
         sys.stdout.write(json.dumps(value) + "\n")
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A table on stdout; columns that end in `#` are numbers."""
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for name in columns:
-            right = name.endswith("#")
-            table.add_column(name.rstrip("#"), justify="right" if right else "left", no_wrap=right)
-        for row in rows:
-            table.add_row(*map(printable, row))
+        """A table on stdout; columns that end in `#` are numbers, the last one may be folded.
+
+        Where it does not fit, each row is a paragraph.
+        """
+        names = [name.rstrip("#") for name in columns]
+        cells = [[*map(printable, row)] for row in rows]
+        widths = [max(map(cell_len, column)) for column in zip(names, *cells, strict=True)]
+        last = min(widths[-1], _LEAST_FOLDED)
+        if sum(widths[:-1]) + last + _GAP * len(widths) > self._out.width:
+            for row in cells:
+                pairs = zip(names, row, strict=True)
+                self._out.print(", ".join(f"{name} {text}" for name, text in pairs if text) + "\n")
+            return
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, _GAP - 1, 0, 0))
+        for index, (name, told) in enumerate(zip(names, columns, strict=True), 1):
+            justify: Literal["left", "right"] = "right" if told.endswith("#") else "left"
+            is_last = index == len(names)
+            table.add_column(name, justify=justify, no_wrap=not is_last, overflow="fold")
+        for row in cells:
+            table.add_row(*row)
         self._out.print(table)
 
     def summary(
@@ -128,7 +145,7 @@ class Console:
         with Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
-            BarColumn(bar_width=_BAR_WIDTH),
+            *([BarColumn(bar_width=_BAR_WIDTH)] if self._err.width >= _NARROW else []),
             *([TaskProgressColumn()] if total else []),
             _RateColumn(),
             TimeRemainingColumn() if total else TimeElapsedColumn(),
