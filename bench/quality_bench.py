@@ -8,9 +8,11 @@ of `bench/quality_match.py` says what the copy is a copy of.
 
 import multiprocessing
 import os
+import signal
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -162,8 +164,13 @@ def _in_processes(
     found = []
     # Started anew and not forked: FAISS and FFmpeg have threads.
     context = multiprocessing.get_context("spawn")
-    with one_thread(), ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
-        results = pool.map(HASHERS[kind], tasks)
+    with one_thread(), _ending(ProcessPoolExecutor(options.jobs, mp_context=context)) as pool:
+        # A process is started as tasks come in, and takes over that Ctrl-C does not reach it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            results = pool.map(HASHERS[kind], tasks)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         title = f"hashing {kind}" if with_copies else f"hashing unrelated {kind}"
         for task, original in zip(
             tasks, track(results, title, len(tasks), console=console), strict=True
@@ -174,6 +181,19 @@ def _in_processes(
             else:
                 found.append(original)
     return found
+
+
+@contextmanager
+def _ending(pool: ProcessPoolExecutor) -> Iterator[ProcessPoolExecutor]:
+    """Ends the processes at once when Ctrl-C ends the block, whatever they are at."""
+    try:
+        yield pool
+    except KeyboardInterrupt:
+        for process in multiprocessing.active_children():
+            process.kill()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def configurations(

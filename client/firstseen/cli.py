@@ -114,8 +114,9 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
-    options = _parser().parse_args(arguments)
+    options = argparse.Namespace()
     try:
+        _parser().parse_args(arguments, options)
         code: int = options.run(options)
     except KeyboardInterrupt:
         _complain("stopped")
