@@ -39,9 +39,7 @@ _FAULTS: Final = (
     BenchError,
     GeneratorError,
     NotStartedError,
-    OSError,
     PeerError,
-    TimeoutError,
     ValueError,
 )
 _ALL: Final = ("load", "freshness", "server", "kill", "items", "index")
@@ -56,6 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text = "bench: stopped; what was being measured is not written"
         Console(stderr=True, soft_wrap=True).print(text, markup=False)
         return _STOPPED
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        text = f"bench: {where}{error.strerror or error}"
+        Console(stderr=True, soft_wrap=True).print(text, style="red", markup=False)
+        return 1
     except _FAULTS as error:
         Console(stderr=True, soft_wrap=True).print(f"bench: {error}", style="red", markup=False)
         return 1

@@ -173,7 +173,9 @@ def _in_processes(
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         title = f"hashing {kind}" if with_copies else f"hashing unrelated {kind}"
         for task, original in zip(
-            tasks, track(results, title, len(tasks), console=console), strict=True
+            tasks,
+            track(results, title, len(tasks), console=console, disable=not console.is_terminal),
+            strict=True,
         ):
             if original is None:
                 text = f"left out, unreadable or too short: {task.paths[0].name}"
@@ -257,7 +259,7 @@ def _found(
     console = Console(stderr=True)
     pairs = [(n, copy) for n, original in enumerate(originals) for copy in original.copies]
     numbers = {original.name: number for number, original in enumerate(originals)}
-    for number, copy in track(pairs, "matching", console=console):
+    for number, copy in track(pairs, "matching", console=console, disable=not console.is_terminal):
         true = frozenset({number, numbers.get(copy.holds, number)})
         findings += [found for one in made for found in _findings(one, number, copy, true)]
     _name_false(findings, listed, console)

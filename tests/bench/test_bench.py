@@ -254,3 +254,11 @@ def test_items_of_each_kind_are_judged(tmp_path: Path) -> None:
     assert [row["what"] for row in found.rows] == [asked.what for asked in items_bench.ITEMS]
     assert all(0 < row["p50_ms"] <= row["p99_ms"] for row in found.rows)
     assert "video of 600 frames" in report.table(found)
+
+
+def test_file_that_cannot_be_read_is_told_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", str(tmp_path / "none.json")]) == 1
+    told = f"bench: {tmp_path}/none.json: No such file or directory\n"
+    assert capsys.readouterr().err == told
