@@ -56,6 +56,9 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="firstseen-demo-") as name:
             return 0 if _run(console, Path(name)) else 1
+    except KeyboardInterrupt:
+        console.print("demo: stopped")
+        return 130
     except (DemoError, NotStartedError, FirstseenError) as error:
         console.print(f"demo: {error}", style="bold red", markup=False)
         return 1

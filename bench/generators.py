@@ -18,7 +18,7 @@ from typing import Final, Self
 
 from bench.histogram import Histogram
 from bench.load_client import Job
-from bench.running import ROOT, environment
+from bench.running import OWN_GROUP, ROOT, environment, killing
 
 PROCESSES: Final = 2  # one for each core of the smallest machine that this is run on
 _LEAD_S: Final = 0.02  # from the word to begin until they do
@@ -112,11 +112,13 @@ def generators(count: int = PROCESSES) -> Iterator[Generators]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            process_group=OWN_GROUP,
         )
         for _ in range(count)
     ]
     try:
-        yield Generators(processes)
+        with killing(processes):
+            yield Generators(processes)
     finally:
         for process in processes:
             process.communicate()

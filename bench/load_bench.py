@@ -15,7 +15,7 @@ from typing import Final
 
 from bench import workload
 from bench.run_file import Row, Run
-from bench.running import ROOT, environment
+from bench.running import OWN_GROUP, ROOT, environment, killing
 
 BANK: Final = "REMOVED"
 _POLL_S: Final = 0.02
@@ -39,12 +39,15 @@ def indexer(*words: str) -> tuple[Row, float, float]:
             env=environment(),
             stdout=out,
             stderr=err,
+            text=True,
+            process_group=OWN_GROUP,
         )
         memory_mib = 0.0
-        while process.poll() is None:
-            memory_mib = max(memory_mib, _memory_mib(process.pid))
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_POLL_S)
+        with killing([process]):
+            while process.poll() is None:
+                memory_mib = max(memory_mib, _memory_mib(process.pid))
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_POLL_S)
         elapsed_s = time.perf_counter() - start_s
         out.seek(0)
         err.seek(0)

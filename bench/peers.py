@@ -17,7 +17,7 @@ from typing import Final
 from rich.console import Console
 
 from bench.racer import Answer
-from bench.running import ROOT, environment
+from bench.running import OWN_GROUP, ROOT, environment, killing
 
 PEERS: Final = ROOT / ".benchmarks" / "peers"
 PYTX: Final = ("threatexchange==1.2.17", "faiss-cpu==1.15.1")
@@ -124,9 +124,11 @@ def running(peer: Peer) -> Iterator[RunningPeer]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        process_group=OWN_GROUP,
     )
     try:
-        yield RunningPeer(peer, process)
+        with killing([process]):
+            yield RunningPeer(peer, process)
     finally:
         if process.stdin:
             process.stdin.close()

@@ -8,9 +8,11 @@ of `bench/quality_match.py` says what the copy is a copy of.
 
 import multiprocessing
 import os
+import signal
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -162,11 +164,18 @@ def _in_processes(
     found = []
     # Started anew and not forked: FAISS and FFmpeg have threads.
     context = multiprocessing.get_context("spawn")
-    with one_thread(), ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
-        results = pool.map(HASHERS[kind], tasks)
+    with one_thread(), _ending(ProcessPoolExecutor(options.jobs, mp_context=context)) as pool:
+        # A process is started as tasks come in, and takes over that Ctrl-C does not reach it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            results = pool.map(HASHERS[kind], tasks)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         title = f"hashing {kind}" if with_copies else f"hashing unrelated {kind}"
         for task, original in zip(
-            tasks, track(results, title, len(tasks), console=console), strict=True
+            tasks,
+            track(results, title, len(tasks), console=console, disable=not console.is_terminal),
+            strict=True,
         ):
             if original is None:
                 text = f"left out, unreadable or too short: {task.paths[0].name}"
@@ -174,6 +183,19 @@ def _in_processes(
             else:
                 found.append(original)
     return found
+
+
+@contextmanager
+def _ending(pool: ProcessPoolExecutor) -> Iterator[ProcessPoolExecutor]:
+    """Ends the processes at once when Ctrl-C ends the block, whatever they are at."""
+    try:
+        yield pool
+    except KeyboardInterrupt:
+        for process in multiprocessing.active_children():
+            process.kill()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def configurations(
@@ -237,7 +259,7 @@ def _found(
     console = Console(stderr=True)
     pairs = [(n, copy) for n, original in enumerate(originals) for copy in original.copies]
     numbers = {original.name: number for number, original in enumerate(originals)}
-    for number, copy in track(pairs, "matching", console=console):
+    for number, copy in track(pairs, "matching", console=console, disable=not console.is_terminal):
         true = frozenset({number, numbers.get(copy.holds, number)})
         findings += [found for one in made for found in _findings(one, number, copy, true)]
     _name_false(findings, listed, console)

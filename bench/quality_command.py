@@ -11,7 +11,7 @@ from bench.run_file import Run
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds what the command takes besides a seed and a run file."""
-    parser.add_argument("media", choices=quality_bench.KINDS)
+    parser.add_argument("media", choices=quality_bench.KINDS, help="what kind is edited")
     parser.add_argument(
         "folder",
         type=Path,
@@ -23,19 +23,47 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--distractors", type=Path, metavar="FOLDER", help="unrelated files, listed too"
     )
-    parser.add_argument("--unrelated", type=int, default=10_000, help="hashes, listed too")
-    parser.add_argument("--profiles", nargs="+", choices=PROFILES, default=list(PROFILES))
+    parser.add_argument(
+        "--unrelated",
+        type=_number,
+        default=10_000,
+        metavar="N",
+        help="unrelated hashes, listed too (default 10_000)",
+    )
+    parser.add_argument(
+        "--profiles",
+        nargs="+",
+        choices=PROFILES,
+        default=list(PROFILES),
+        metavar="PROFILE",
+        help=f"of the bank, of {', '.join(PROFILES)} (default: all)",
+    )
     parser.add_argument(
         "--no-peer", action="store_true", help="leave out python-threatexchange, which is installed"
     )
-    parser.add_argument("--limit", type=_count, help="no more originals than these")
-    parser.add_argument("--jobs", type=_count, default=os.cpu_count(), help="processes that hash")
+    parser.add_argument(
+        "--limit", type=_count, metavar="N", help="no more originals than these (default: all)"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=_count,
+        default=os.cpu_count(),
+        metavar="N",
+        help="processes that hash (default: one for each core)",
+    )
+
+
+def _number(text: str) -> int:
+    digits = text.replace("_", "").replace(",", "")
+    if not (digits.isascii() and digits.isdigit()):
+        raise argparse.ArgumentTypeError("want a whole number")
+    return int(digits)
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number <= 0:
-        raise ValueError(text)
+    number = _number(text)
+    if not number:
+        raise argparse.ArgumentTypeError("want 1 or more")
     return number
 
 

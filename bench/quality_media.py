@@ -109,7 +109,8 @@ def sources(kind: str, folder: Path, limit: int | None = None) -> list[tuple[Pat
         starts = range(0, len(photos) - _SLIDES + 1, _SLIDES)
         found = [tuple(photos[start : start + _SLIDES]) for start in starts]
     if not found:
-        raise ValueError(f"{folder.name}: no {kind} in this folder")
+        why = f"no {kind} in this folder" if folder.is_dir() else "no such folder"
+        raise ValueError(f"{folder.name}: {why}")
     if kind == "documents":
         files = [path for (path,) in found]
         around = [*files, *files]

@@ -16,6 +16,8 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 START_LIMIT_S: Final = 60.0
 STOP_LIMIT_S: Final = 20.0
+# Ctrl-C is for the command that was typed, which then ends the processes that it started.
+OWN_GROUP: Final = 0
 _POLL_S: Final = 0.01
 
 
@@ -53,6 +55,17 @@ class RunningServer:
         """Ends it as an operator would; returns its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_LIMIT_S)
+
+
+@contextmanager
+def killing(processes: Sequence["subprocess.Popen[str]"]) -> Iterator[None]:
+    """Ends processes at once when Ctrl-C ends the block; they may be in the midst of long work."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        for process in processes:
+            process.kill()
+        raise
 
 
 def environment() -> dict[str, str]:
@@ -116,6 +129,7 @@ def running_server(
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                process_group=OWN_GROUP,
             )
         try:
             ready = _await_ready(process, folder, ready_file, start_limit_s)

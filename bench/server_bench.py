@@ -24,7 +24,7 @@ from bench import workload
 from bench.generators import Generators, Load, generators, processor_s
 from bench.load_client import Job, write_requests
 from bench.run_file import Row, Run
-from bench.running import ROOT, environment, running_server
+from bench.running import OWN_GROUP, ROOT, environment, running_server
 from bench.stores import make_store, start_limit_s, with_workers, worker_count
 from bench.workload import Workload
 from firstseen.v1 import match_pb2, types_pb2
@@ -61,6 +61,7 @@ def empty_server(workers: int = 1) -> Iterator[tuple[str, int]]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        process_group=OWN_GROUP,
     )
     if process.stdin is None or process.stdout is None:
         raise RuntimeError("no pipes")

@@ -6,7 +6,9 @@ How it is laid out is told in `lmdb_reader`.
 import fcntl
 import os
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -30,7 +32,7 @@ from engine.errors import (
     StoreUnusableError,
     WriterBusyError,
 )
-from engine.hashes import SPECS, Hash, Item
+from engine.hashes import SPECS, Hash, Item, MediaType
 from engine.lmdb_env import Environment, Table, Transaction
 from engine.lmdb_reader import (
     BIRTH,
@@ -196,8 +198,10 @@ class LmdbWriter(LmdbReader):
             digest_sum = 0
             item_rows: list[tuple[bytes, bytes]] = []
             value_rows: list[tuple[bytes, bytes]] = []
+            by_type = dict.fromkeys(MediaType, 0)
             for new in self._new_items(txn, bank_id, items):
                 item_id = next_id
+                by_type[new.item.media_type] += 1
                 item_rows.append(
                     (U64.pack(item_id), records.encode_item(bank_id, new.item, new.labels))
                 )
@@ -207,7 +211,11 @@ class LmdbWriter(LmdbReader):
                     next_id += 1
             added = IdRange(head.next_entry_id, EntryId(next_id))
             result = LoadResult(
-                head.checkpoint, len(item_rows), len(value_rows), len(items) - len(item_rows)
+                head.checkpoint,
+                len(item_rows),
+                len(value_rows),
+                len(items) - len(item_rows),
+                by_type,
             )
             if not item_rows:
                 return result
@@ -219,9 +227,7 @@ class LmdbWriter(LmdbReader):
                 checkpoint, ChangeKind.LOAD, bank_id=bank_id, added=added, reason=reason
             )
             self._append(txn, head, record)
-        return LoadResult(
-            checkpoint, result.added_items, result.added_entries, result.duplicate_items
-        )
+        return replace(result, checkpoint=checkpoint)
 
     def preview(self, bank_id: BankId, items: Sequence[NewItem]) -> LoadResult:
         """See `StoreWriter.preview`."""
@@ -229,7 +235,10 @@ class LmdbWriter(LmdbReader):
             self._require_bank(txn, bank_id)
             new = list(self._new_items(txn, bank_id, items))
             entries = sum(len(n.item.hashes) for n in new)
-            return LoadResult(self._head(txn).checkpoint, len(new), entries, len(items) - len(new))
+            by_type = Counter(n.item.media_type for n in new)
+            return LoadResult(
+                self._head(txn).checkpoint, len(new), entries, len(items) - len(new), by_type
+            )
 
     def withdraw(self, item_ids: Sequence[ItemId], reason: str = "") -> RemoveResult:
         """See `StoreWriter.withdraw`."""

@@ -18,7 +18,7 @@ from engine.entries import (
     ListedItem,
     NewItem,
 )
-from engine.hashes import HashType, HashValue
+from engine.hashes import HashType, HashValue, MediaType
 from engine.policy import Bank, BankId, BankPolicy
 from engine.progress import Stage, untold
 
@@ -92,12 +92,14 @@ class LoadResult:
         added_items: how many items are new.
         added_entries: how many hashes they have.
         duplicate_items: how many were listed in this bank already, or twice in the batch.
+        added_by_type: how many of the new items are of which media type.
     """
 
     checkpoint: Checkpoint
     added_items: int
     added_entries: int
     duplicate_items: int
+    added_by_type: Mapping[MediaType, int]
 
 
 @dataclass(frozen=True, slots=True)

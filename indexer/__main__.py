@@ -3,6 +3,12 @@
 What the subcommands are is told in `arguments`, their exit codes in `exit_codes`.
 """
 
+import signal
+
+if __name__ == "__main__":
+    # Ctrl-C while what follows is loaded, for a second, is no fault to tell the whole stack of.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import os
 import sys
 import traceback
@@ -15,9 +21,10 @@ from indexer.exit_codes import ExitCode, exit_code
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command; returns its exit code."""
-    options = parser().parse_args(arguments)
-    console = Console(as_json=options.json)
+    console = Console()
     try:
+        options = parser().parse_args(arguments)
+        console.as_json = options.json
         code: ExitCode = options.run(options, console)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -49,4 +56,5 @@ def _fault(error: Exception) -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())

@@ -137,9 +137,11 @@ def _add_load(commands: Subparsers) -> None:
         commands,
         "load",
         load_command.run_load,
-        "list hashes of a file, or the pictures, videos and documents of a folder",
+        "list the hashes of a file, or pictures, videos and documents that are hashed here",
         "load hashes.csv --store ./store --bank REMOVED --source partner --rejects rejects.csv",
         "load removed/ --store ./store --bank REMOVED --category A --severity 3 --profile wide",
+        "load clip.mp4 --store ./store --bank REMOVED --reference CASE-12",
+        "load removed/ --store ./store --bank REMOVED --only image --exclude 'drafts/*'",
         "load - --format hashes --store ./store --bank REMOVED --dry-run < pdq.txt",
     )
     command.add_argument("source", metavar="FILE|FOLDER|-", help="what to load; - is stdin")
@@ -163,18 +165,39 @@ def _add_load(commands: Subparsers) -> None:
         metavar="N",
         help=f"items in one durable commit (default {DEFAULT_BATCH_ITEMS:,})",
     )
-    _add_folder(command)
+    _add_media(command, has_profile=True)
 
 
-def _add_folder(command: argparse.ArgumentParser) -> None:
-    folder = command.add_argument_group("for a folder of files that are hashed here")
+def _add_media(command: argparse.ArgumentParser, *, has_profile: bool) -> None:
+    folder = command.add_argument_group("for files that are hashed here")
     folder.add_argument(
-        "--profile",
-        choices=[profile.value for profile in BankProfile],
-        default=BankProfile.STANDARD.value,
-        help="how many forms of each picture and frame to list: more find more edited copies and "
-        "take more memory; see docs/hashing.md (default standard)",
+        "--only",
+        type=_media_type,
+        action="append",
+        metavar="TYPE",
+        help="of a folder, only what is image, video or document; repeatable",
     )
+    folder.add_argument(
+        "--exclude",
+        type=_text,
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="of a folder, not the files whose name or path in it fits, as '*.txt'; repeatable",
+    )
+    folder.add_argument(
+        "--everything",
+        action="store_true",
+        help="of a folder, also hidden files, README and LICENSE texts, and lists of hashes",
+    )
+    if has_profile:
+        folder.add_argument(
+            "--profile",
+            choices=[profile.value for profile in BankProfile],
+            default=BankProfile.STANDARD.value,
+            help="how many forms of each picture and frame to list: more find more edited copies "
+            "and take more memory; see docs/hashing.md (default standard)",
+        )
     folder.add_argument(
         "--jobs",
         type=_number(1, 1024),
@@ -245,13 +268,19 @@ def _add_withdraw(commands: Subparsers) -> None:
         commands,
         "withdraw",
         withdraw.run_withdraw,
-        "take items out: those that list any hash of a file, or by id, or by label",
+        "take items out: by hashes, by the files they were loaded from, by id, or by label",
         "withdraw hashes.txt --store ./store --reason 'case 12 reopened'",
+        "withdraw picture.jpg --store ./store",
+        "withdraw removed/ --store ./store --dry-run",
         "withdraw --item 17 --item 42 --store ./store",
         "withdraw --reference CASE-12 --bank REMOVED --store ./store --dry-run",
     )
     command.add_argument(
-        "source", nargs="?", metavar="FILE|-", help="hashes, in any format that load reads"
+        "source",
+        nargs="?",
+        metavar="FILE|FOLDER|-",
+        help="a list in any format that load reads: every item with any of its hashes goes; or a "
+        "picture, video, document or folder: what was loaded from the same files goes",
     )
     command.add_argument(
         "--item", type=_number(1, (1 << 63) - 1), action="append", metavar="ID", help="repeatable"
@@ -268,6 +297,8 @@ def _add_withdraw(commands: Subparsers) -> None:
     command.add_argument("--dry-run", action="store_true", help="say what would be, change nothing")
     command.add_argument("--reason", type=_text, default="", help="kept in the log")
     _add_format(command)
+    _add_media(command, has_profile=False)
+    command.set_defaults(profile=BankProfile.LEAN.value)  # the fewest forms, raw ones among them
 
 
 def _add_export(commands: Subparsers) -> None:

@@ -4,9 +4,10 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Literal
 
 from rich import box, filesize
+from rich.cells import cell_len
 from rich.console import Console as RichConsole
 from rich.progress import (
     BarColumn,
@@ -23,10 +24,14 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.clock import Clock, SystemClock
-from indexer.feeds.rejects import printable
+from indexer.feeds.rejects import Outcome, Rejects, printable
 
 LINE_INTERVAL_MS: Final = 5_000
 _BAR_WIDTH: Final = 16  # the whole fits a terminal of 80 columns
+_MAX_PASSED_OVER: Final = 3  # on one line
+_LEAST_FOLDED: Final = 8
+_GAP: Final = 2  # between columns
+_NARROW: Final = 80  # a terminal under it has no room for a bar
 _PLAIN_WIDTH: Final = 160  # for files and pipes, which have no width of their own
 
 Report = Callable[[int, int | None], None]
@@ -64,18 +69,47 @@ class Console:
         """A line beside the result."""
         self._err.print(printable(text), style=style, soft_wrap=True)
 
+    def rejects(self, rejects: Rejects, more: str = "") -> None:
+        """The first of what was not taken, and of the files that were passed over.
+
+        Args:
+            rejects: all of it.
+            more: what to say of those that are not shown.
+        """
+        for text in rejects.first:
+            self.note(text, "yellow")
+        if (count := rejects.total - len(rejects.first)) > 0:
+            self.note(f"and {count:,} more{more}", "yellow")
+        if shown := rejects.first_passed_over[:_MAX_PASSED_OVER]:
+            count = rejects.counts[Outcome.PASSED_OVER] - len(shown)
+            rest = f" and {count:,} more{more}" if count else ""
+            self.note(f"passed over: {', '.join(shown)}{rest}")
+
     def put_json(self, value: Mapping[str, object]) -> None:
         """One JSON object on one line of stdout."""
         sys.stdout.write(json.dumps(value) + "\n")
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A table on stdout; columns that end in `#` are numbers."""
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for name in columns:
-            right = name.endswith("#")
-            table.add_column(name.rstrip("#"), justify="right" if right else "left", no_wrap=right)
-        for row in rows:
-            table.add_row(*map(printable, row))
+        """A table on stdout; columns that end in `#` are numbers, the last one may be folded.
+
+        Where it does not fit, each row is a paragraph.
+        """
+        names = [name.rstrip("#") for name in columns]
+        cells = [[*map(printable, row)] for row in rows]
+        widths = [max(map(cell_len, column)) for column in zip(names, *cells, strict=True)]
+        last = min(widths[-1], _LEAST_FOLDED)
+        if sum(widths[:-1]) + last + _GAP * len(widths) > self._out.width:
+            for row in cells:
+                pairs = zip(names, row, strict=True)
+                self._out.print(", ".join(f"{name} {text}" for name, text in pairs if text) + "\n")
+            return
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, _GAP - 1, 0, 0))
+        for index, (name, told) in enumerate(zip(names, columns, strict=True), 1):
+            justify: Literal["left", "right"] = "right" if told.endswith("#") else "left"
+            is_last = index == len(names)
+            table.add_column(name, justify=justify, no_wrap=not is_last, overflow="fold")
+        for row in cells:
+            table.add_row(*row)
         self._out.print(table)
 
     def summary(
@@ -111,7 +145,7 @@ class Console:
         with Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
-            BarColumn(bar_width=_BAR_WIDTH),
+            *([BarColumn(bar_width=_BAR_WIDTH)] if self._err.width >= _NARROW else []),
             *([TaskProgressColumn()] if total else []),
             _RateColumn(),
             TimeRemainingColumn() if total else TimeElapsedColumn(),

@@ -4,12 +4,13 @@ What the bank lists already is passed over by the store, so a load that was stop
 simply run again. How feeds are read is told in `feeds`.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.clock import Clock
 from engine.entries import Checkpoint, NewItem
-from engine.hashes import Hash, Item
+from engine.hashes import Hash, Item, MediaType
 from engine.policy import Bank
 from engine.store import LoadResult
 from indexer.console import Report
@@ -32,6 +33,7 @@ class LoadTotals:
         read: items read, those rejected too.
         added_items: how many are new.
         added_hashes: how many hashes they have.
+        added_by_type: how many of the new items are of which media type.
         duplicates: items that were listed already or came twice.
         checkpoint: the list after the last batch; None before the first.
     """
@@ -39,6 +41,7 @@ class LoadTotals:
     read: int = 0
     added_items: int = 0
     added_hashes: int = 0
+    added_by_type: Counter[MediaType] = field(default_factory=Counter)
     duplicates: int = 0
     checkpoint: Checkpoint | None = None
 
@@ -47,7 +50,14 @@ class Loader:
     """Takes items until a batch is full, and commits it."""
 
     def __init__(
-        self, bank: Bank, commit: Commit, rejects: Rejects, clock: Clock, batch_items: int
+        self,
+        bank: Bank,
+        commit: Commit,
+        rejects: Rejects,
+        clock: Clock,
+        batch_items: int,
+        *,
+        is_slow: bool = False,
     ) -> None:
         """Takes where to load.
 
@@ -57,6 +67,7 @@ class Loader:
             rejects: takes what may not.
             clock: to commit by when items are slow.
             batch_items: how many items are one commit.
+            is_slow: look at the clock at every item, which may have taken half an hour.
         """
         self.totals = LoadTotals()
         self._bank = bank
@@ -64,6 +75,7 @@ class Loader:
         self._rejects = rejects
         self._clock = clock
         self._batch_items = batch_items
+        self._look_every = 1 if is_slow else _LOOK_EVERY
         self._batch: list[NewItem] = []
         self._batch_hashes = 0
         self._committed_ms = clock.monotonic_ms()
@@ -80,7 +92,17 @@ class Loader:
 
         Raises:
             StoreFullError: the batch that did not fit is not listed; those before it are.
+            KeyboardInterrupt: what was read until then is listed.
         """
+        try:
+            self._load(feed, report, position)
+        except KeyboardInterrupt:
+            self._flush()
+            raise
+
+    def _load(
+        self, feed: Iterable[Read], report: Report, position: Callable[[], int | None]
+    ) -> None:
         totals, batch, refusal = self.totals, self._batch, self._bank.refusal
         for place, found in feed:
             totals.read += 1
@@ -107,7 +129,7 @@ class Loader:
         if self._batch_hashes >= self._batch_items * _HASHES_PER_ITEM:
             return True
         return (
-            self.totals.read % _LOOK_EVERY == 0
+            self.totals.read % self._look_every == 0
             and self._clock.monotonic_ms() - self._committed_ms >= COMMIT_INTERVAL_MS
         )
 
@@ -133,6 +155,7 @@ class Loader:
             result = self._commit(self._batch)
             self.totals.added_items += result.added_items
             self.totals.added_hashes += result.added_entries
+            self.totals.added_by_type.update(result.added_by_type)
             self.totals.duplicates += result.duplicate_items
             self.totals.checkpoint = result.checkpoint
             self._batch.clear()

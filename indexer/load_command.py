@@ -10,21 +10,27 @@ from typing import Final
 
 from engine.entries import Labels
 from engine.errors import InvalidInputError
+from engine.hashes import MediaType
 from engine.lmdb_store import LmdbWriter
 from engine.policy import Bank, BankId, BankPolicy
-from firstseen.hashing.forms import BankProfile
 from indexer.console import Console, Report, took
 from indexer.exit_codes import ExitCode
-from indexer.feeds.opening import STDIN, ReadOptions, opened, read_file
+from indexer.feeds.opening import STDIN, ReadOptions, is_media_source, opened, read_file
 from indexer.feeds.reading import Defaults, Read
 from indexer.feeds.rejects import Outcome, Rejects, printable, reporting
-from indexer.load import Loader
+from indexer.load import Loader, LoadTotals
+from indexer.media import opened_media
 from indexer.preview import Preview
 from indexer.stores import find_bank, require_bank
 
 _COLLECT_AFTER: Final = 200_000
 _MAX_NAME: Final = 200
 _MAX_TITLE_NAME: Final = 24
+_PLURALS: Final = {
+    MediaType.IMAGE: "pictures",
+    MediaType.VIDEO: "videos",
+    MediaType.DOCUMENT: "documents",
+}
 _UNMADE: Final = BankId(1)  # for the policy of a bank that a dry run would make
 
 
@@ -36,7 +42,7 @@ def run_load(options: Namespace, console: Console) -> ExitCode:
     _refuse_overwriting(source, options.rejects)
     labels = Labels(options.category, options.severity, options.list_source, options.reference)
     defaults = Defaults(options.media_type, labels)
-    is_folder = source != STDIN and Path(source).is_dir()
+    of_media = source != STDIN and is_media_source(Path(source), options.format)
     # A batch is many small objects without a cycle: looking for some costs a tenth of the time.
     gc.set_threshold(_COLLECT_AFTER)
     started_ms = console.clock.monotonic_ms()
@@ -52,22 +58,24 @@ def run_load(options: Namespace, console: Console) -> ExitCode:
             rejects,
             console.clock,
             options.batch_size,
+            is_slow=of_media,
         )
-        opening = _folder if is_folder else _file
+        opening = _media if of_media else _list
         try:
-            with opening(options, console, defaults) as (feed, report, position):
+            with opening(options, console, defaults, rejects) as (feed, report, position):
                 loader.load(feed, report, position)
         except KeyboardInterrupt:
-            console.note(
-                f"stopped: {loader.totals.added_items:,} new items are listed; "
-                "run the same command again to go on"
-            )
+            if not options.dry_run:
+                console.note(
+                    f"{loader.totals.added_items:,} new items are listed; "
+                    "run the same command again to go on"
+                )
             raise
         if loader.totals.checkpoint is None:
             loader.totals.checkpoint = store.head()
         elapsed_ms = console.clock.monotonic_ms() - started_ms
         exact = preview is None or preview.is_exact
-        return _tell(console, loader, rejects, options, elapsed_ms, exact=exact)
+        return _tell(console, loader, rejects, options, elapsed_ms, exact=exact, of_media=of_media)
 
 
 def _refuse_overwriting(source: str, rejects: Path | None) -> None:
@@ -93,7 +101,9 @@ _Opened = tuple[Iterator[Read], Report, Callable[[], int | None]]
 
 
 @contextmanager
-def _file(options: Namespace, console: Console, defaults: Defaults) -> Iterator[_Opened]:
+def _list(
+    options: Namespace, console: Console, defaults: Defaults, _: Rejects
+) -> Iterator[_Opened]:
     source: str = options.source
     read_options = ReadOptions(options.format, options.ignore_unknown, options.hash_type)
     with opened(source) as stream:
@@ -104,44 +114,19 @@ def _file(options: Namespace, console: Console, defaults: Defaults) -> Iterator[
 
 
 @contextmanager
-def _folder(options: Namespace, console: Console, defaults: Defaults) -> Iterator[_Opened]:
-    # The decoders are only loaded where there are files to hash.
-    from indexer.feeds.folder import list_folder, read_folder  # noqa: PLC0415
-    from indexer.feeds.hash_pool import HashPool  # noqa: PLC0415
-    from indexer.feeds.hash_worker import WorkerOptions  # noqa: PLC0415
-
-    folder = Path(options.source)
-    files, refused = list_folder(folder)
-    jobs = max(1, min(options.jobs, len(files)))
-    worker = WorkerOptions(BankProfile(options.profile), options.memory_mib)
-    sizes = list(map(_size_bytes, files))
-
-    def feed(pool: HashPool) -> Iterator[Read]:
-        yield from refused
-        hashed = read_folder(folder, files, pool, defaults)
-        done_bytes = 0
-        for count, ((_, found), size) in enumerate(zip(hashed, sizes, strict=True), start=1):
-            done_bytes += size
-            report(count, done_bytes)
-            yield from found
-
-    with (
-        HashPool(jobs, options.timeout_s * 1000, worker) as pool,
-        console.progress(_title(options), sum(sizes), "files", is_bytes=True) as report,
-    ):
-        yield feed(pool), lambda _count, _done: None, lambda: None
-
-
-def _size_bytes(path: Path) -> int:
-    try:
-        return path.lstat().st_size
-    except OSError:  # gone meanwhile; the process that is to hash it says so
-        return 0
+def _media(
+    options: Namespace, console: Console, defaults: Defaults, rejects: Rejects
+) -> Iterator[_Opened]:
+    with opened_media(options, console, defaults, rejects, _doing(options)) as feed:
+        yield feed, lambda _count, _done: None, lambda: None
 
 
 def _title(options: Namespace) -> str:
-    name = _name(options.source)[:_MAX_TITLE_NAME]
-    return f"{'checking' if options.dry_run else 'loading'} {name}"
+    return f"{_doing(options)} {_name(options.source)[:_MAX_TITLE_NAME]}"
+
+
+def _doing(options: Namespace) -> str:
+    return "checking" if options.dry_run else "loading"
 
 
 def _name(source: str) -> str:
@@ -159,46 +144,60 @@ def _tell(
     elapsed_ms: int,
     *,
     exact: bool,
+    of_media: bool,
 ) -> ExitCode:
     totals, counts = loader.totals, rejects.counts
     sequence = totals.checkpoint.sequence if totals.checkpoint else 0
     rate = round(totals.read * 1000 / max(elapsed_ms, 1))
     rejected, left_out = counts[Outcome.REJECTED], counts[Outcome.LEFT_OUT]
-    for text in rejects.first:
-        console.note(text, "yellow")
-    if rejects.total > len(rejects.first):
-        told = "" if options.rejects else "; --rejects FILE keeps them all"
-        console.note(f"and {rejects.total - len(rejects.first):,} more{told}", "yellow")
+    passed_over = counts[Outcome.PASSED_OVER]
+    console.rejects(rejects, "" if options.rejects else "; --rejects FILE keeps them all")
+    if not of_media and rejected == totals.read > 0:
+        console.note("none of it is a hash: a list is told in docs/formats.md")
     if not exact:
         console.note("too many items to remember: repeats within the file may count as added")
-    code = ExitCode.REJECTS if rejected else ExitCode.DONE
+    by_type = {type_: totals.added_by_type[type_] for type_ in MediaType}
     console.summary(
-        f"{'dry run, nothing changed' if options.dry_run else 'loaded'}: bank {options.bank}",
+        f"{_outcome(totals, options)}: bank {options.bank}",
         {
             "bank": options.bank,
             "dry_run": options.dry_run,
             "exact": exact,
             "read": totals.read,
             "added_items": totals.added_items,
+            "added_by_media_type": {type_.name.lower(): n for type_, n in by_type.items()},
             "added_hashes": totals.added_hashes,
             "duplicates": totals.duplicates,
             "rejected": rejected,
             "hashes_left_out": left_out,
+            "passed_over": passed_over,
             "elapsed_ms": elapsed_ms,
             "items_per_s": rate,
             "sequence": sequence,
         },
         {
             "items read": f"{totals.read:,}",
-            "would be added" if options.dry_run else "added": f"{totals.added_items:,}",
-            "with hashes": f"{totals.added_hashes:,}",
-            "duplicates": f"{totals.duplicates:,}",
             "rejected": f"{rejected:,}",
+            "duplicates": f"{totals.duplicates:,}",
+            "would be added" if options.dry_run else "added": f"{totals.added_items:,}",
+            **{f"  {_PLURALS[type_]}": f"{n:,}" for type_, n in by_type.items() if n},
+            "with hashes": f"{totals.added_hashes:,}",
             "hashes left out": f"{left_out:,}",
+            **({"files passed over": f"{passed_over:,}"} if passed_over else {}),
             "time": took(elapsed_ms),
             "rate": f"{rate:,} items/s",
             "checkpoint": f"{sequence:,}",
         },
         bad=bool(rejected),
     )
-    return code
+    return ExitCode.REJECTS if rejected else ExitCode.DONE
+
+
+def _outcome(totals: LoadTotals, options: Namespace) -> str:
+    if options.dry_run:
+        return "dry run, nothing changed"
+    if totals.added_items:
+        return "loaded"
+    if totals.duplicates == totals.read > 0:
+        return "nothing added, all is listed already"
+    return "nothing added"

@@ -4,6 +4,8 @@ from argparse import Namespace
 from collections import deque
 from datetime import UTC, datetime
 
+from rich.filesize import decimal
+
 from engine.lmdb_store import LmdbReader, create_store
 from engine.policy import BankId
 from engine.store import LogRecord
@@ -46,7 +48,7 @@ def run_stat(options: Namespace, console: Console) -> ExitCode:
         {
             "made": _time(stat.created_unix_ms),
             "format": str(stat.format_version),
-            "in use": f"{stat.used_bytes / _GIB:,.2f} of {stat.map_size_bytes / _GIB:,.0f} GiB",
+            "in use": f"{decimal(stat.used_bytes)} of {stat.map_size_bytes / _GIB:,.0f} GiB",
             "checkpoint": f"{head.sequence:,}",
             "digest": f"{head.digest_bytes()[:8].hex()}…",
             "hashes": f"{head.entry_count:,}",
@@ -70,7 +72,7 @@ def run_log(options: Namespace, console: Console) -> ExitCode:
                 console.put_json(_record_fields(record, names))
             return ExitCode.DONE
         rows = [_row(record, names) for record in kept]
-    columns = ("sequence#", "time (UTC)", "change", "bank", "added#", "removed#", "listed#")
+    columns = ("no.#", "time (UTC)", "change", "bank", "added#", "removed#", "listed#")
     console.table((*columns, "reason"), rows)
     return ExitCode.DONE
 

@@ -2,7 +2,9 @@
 
 import hashlib
 import struct
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from engine.entries import NewItem
@@ -34,16 +36,12 @@ class Preview:
         fresh = [new for new in items if self._is_first(new.item)]
         if self._bank_id is None:
             entries = sum(len(new.item.hashes) for new in fresh)
-            result = LoadResult(self._store.head(), len(fresh), entries, 0)
+            by_type = Counter(new.item.media_type for new in fresh)
+            result = LoadResult(self._store.head(), len(fresh), entries, 0, by_type)
         else:
             result = self._store.preview(self._bank_id, fresh)
         repeated = len(items) - len(fresh)
-        return LoadResult(
-            result.checkpoint,
-            result.added_items,
-            result.added_entries,
-            result.duplicate_items + repeated,
-        )
+        return replace(result, duplicate_items=result.duplicate_items + repeated)
 
     def _is_first(self, item: Item) -> bool:
         digest = _item_digest(item)

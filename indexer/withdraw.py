@@ -1,27 +1,37 @@
 """`withdraw`: takes items out of the list, in one change.
 
 Hashes come from a file or from stdin and never from the command line, which every
-process of the machine can read.
+process of the machine can read. A picture, a video, a document or a folder of them is hashed
+here, and what was loaded from the same files goes.
 """
 
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from engine.entries import ItemId, Labels
 from engine.errors import InvalidInputError
+from engine.hashes import HashType, Item, MediaType
 from engine.lmdb_store import LmdbWriter
 from engine.policy import BankId
 from engine.store import StoreReader
 from indexer.console import Console, took
 from indexer.exit_codes import ExitCode
-from indexer.feeds.opening import ReadOptions, opened, read_file
+from indexer.feeds.opening import STDIN, ReadOptions, is_media_source, opened, read_file
 from indexer.feeds.reading import Defaults
 from indexer.feeds.rejects import Outcome, Rejects
+from indexer.media import opened_media
 from indexer.stores import require_bank
 
 _REPORT_EVERY: Final = 1_000
+# Of these, equal means the same file, or a document of the same words.
+_OF_FILE: Final = frozenset({HashType.SHA256, HashType.MD5, HashType.TEXT_SHA256})
+_ONLY_SAME: Final = (
+    "what is not listed by itself may still match an edited copy that is: "
+    "`firstseen explain FILE` names the items, and --item takes them out"
+)
 
 
 class Selection:
@@ -42,10 +52,13 @@ def run_withdraw(options: Namespace, console: Console) -> ExitCode:
             "", "withdraw wants one of: FILE, --item, or --reference and --source"
         )
     started_ms = console.clock.monotonic_ms()
+    of_media = _is_media(options)
     with LmdbWriter(options.store) as store:
         bank_id = require_bank(store, options.bank).bank_id if options.bank else None
         with _selecting(console) as selection:
-            if options.source is not None:
+            if of_media:
+                _by_media(store, bank_id, options, selection, console)
+            elif options.source is not None:
                 _by_hashes(store, bank_id, options, selection, console)
             elif options.item:
                 _by_ids(store, bank_id, options.item, selection)
@@ -60,17 +73,25 @@ def run_withdraw(options: Namespace, console: Console) -> ExitCode:
             result = store.withdraw(item_ids, options.reason)
             sequence, entries = result.checkpoint.sequence, result.removed_entries
     elapsed_ms = console.clock.monotonic_ms() - started_ms
+    if of_media and selection.not_listed:
+        console.note(_ONLY_SAME)
     return _tell(console, options, selection, entries, sequence, elapsed_ms)
+
+
+def _is_media(options: Namespace) -> bool:
+    if options.source in (None, STDIN):
+        return False
+    path = Path(options.source)
+    if not path.exists():
+        raise InvalidInputError("source", "no such file or folder")
+    return is_media_source(path, options.format)
 
 
 @contextmanager
 def _selecting(console: Console) -> Iterator[Selection]:
     selection = Selection()
     yield selection
-    for text in selection.rejects.first:
-        console.note(text, "yellow")
-    if (more := selection.rejects.total - len(selection.rejects.first)) > 0:
-        console.note(f"and {more:,} more", "yellow")
+    console.rejects(selection.rejects)
 
 
 def _by_hashes(
@@ -101,6 +122,42 @@ def _by_hashes(
             ]
             selection.not_listed += not listed
             selection.item_ids.update(dict.fromkeys(listed))
+
+
+def _by_media(
+    store: StoreReader,
+    bank_id: BankId | None,
+    options: Namespace,
+    selection: Selection,
+    console: Console,
+) -> None:
+    """Every item that was loaded from one of the files.
+
+    That is one that lists the same file, the same text or, as a picture, the same PDQ hash.
+    Frames do not count: videos that share an introduction are not the same, and a picture
+    that a video shows goes on being a part of it.
+    """
+    with opened_media(options, console, Defaults(), selection.rejects, "looking up") as feed:
+        for place, found in feed:
+            if isinstance(found, str):
+                selection.rejects.add(place, Outcome.REJECTED, found)
+                continue
+            selection.asked += 1
+            listed = set(same_items(store, bank_id, found.item))
+            selection.not_listed += not listed
+            selection.item_ids.update(dict.fromkeys(sorted(listed)))
+
+
+def same_items(store: StoreReader, bank_id: BankId | None, item: Item) -> Iterator[ItemId]:
+    """The items that list the same file, text or picture; some more than once."""
+    for hash_ in item.hashes:
+        if hash_.type in _OF_FILE:
+            yield from store.find(hash_.type, hash_.value, bank_id)
+        elif item.media_type is MediaType.IMAGE and hash_.type is HashType.PDQ:
+            ids = store.find(hash_.type, hash_.value, bank_id)
+            for listed in store.items(ids).values():
+                if listed.item.media_type is MediaType.IMAGE:
+                    yield listed.item_id
 
 
 def _by_ids(

@@ -22,6 +22,19 @@ from server.ports import ListenError
 from server.telemetry import location_of, start_logging
 from server.workers import Supervisor
 
+_EPILOG = """\
+exit codes:
+  0 stopped as asked    2 wrong use or configuration    3 no usable store
+  4 store damaged       5 address or certificate        70 a fault of the program
+
+examples:
+  python -m server --print-example-config > firstseen.toml
+  python -m server --config firstseen.toml --check-config
+  python -m server --config firstseen.toml
+
+Every key of the configuration is told in docs/operate.md.
+"""
+
 
 def main() -> int:
     """Runs the server; returns the exit code."""
@@ -71,7 +84,10 @@ def _fail(code: ExitCode, text: str) -> ExitCode:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m server", description="Answers whether an item is known already."
+        prog="python -m server",
+        description="Answers whether an item is known already.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="the TOML configuration")
     parser.add_argument(

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -21,8 +21,20 @@ ATTENTION: Final = (Verdict.KNOWN, Verdict.UNSUPPORTED, Verdict.UNSURE, Verdict.
 FileProgress = Callable[[Path, int, int | None], None]
 """Told how far a video is: its path, milliseconds done, and in all when that is known."""
 
-Hashed = tuple[Item, ...] | FirstseenError | OSError
-"""What a file holds, or why it could not be hashed."""
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """A file that was hashed, or could not be.
+
+    Attributes:
+        path: the file.
+        found: what it holds, or why it could not be hashed.
+        elapsed_ms: how long that took.
+    """
+
+    path: Path
+    found: tuple[Item, ...] | FirstseenError | OSError
+    elapsed_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +46,14 @@ class FileAnswer:
         answer: what the engine says of it; None when there is an error. Of a Motion Photo it
             is that of the picture or of the clip, whichever wants more attention.
         error: why there is no answer: a `MediaError`, an `OSError` or an `InvalidItemError`.
+        elapsed_ms: how long hashing it took, and from asking to its answer; not the wait for
+            the files that were asked about together with it.
     """
 
     path: Path
     answer: Answer | None = None
     error: FirstseenError | OSError | None = None
+    elapsed_ms: float = field(default=0.0, compare=False)
 
 
 class PolicyCache:
@@ -91,10 +106,13 @@ def hashed_or_error(
     path: Path, options: Options, policy: Policy, progress: FileProgress | None = None
 ) -> Hashed:
     """As `hashed`; one file of many that cannot be hashed is no reason to stop."""
+    started_s = time.perf_counter()
+    found: tuple[Item, ...] | FirstseenError | OSError
     try:
-        return hashed(path, options, policy, progress)
+        found = hashed(path, options, policy, progress)
     except (FirstseenError, OSError) as error:
-        return error
+        found = error
+    return Hashed(path, found, (time.perf_counter() - started_s) * 1000)
 
 
 def decisive(answers: Iterable[Answer]) -> Answer:
@@ -105,17 +123,19 @@ def decisive(answers: Iterable[Answer]) -> Answer:
 class Batch:
     """Files of one `CheckStream` call: which are still to be asked about, and what came back."""
 
-    def __init__(self, files: Sequence[tuple[Path, Hashed]]) -> None:
-        self._files: list[tuple[Path, range, FirstseenError | OSError | None]] = []
+    def __init__(self, files: Sequence[Hashed]) -> None:
+        self._files: list[tuple[Hashed, range]] = []
         self._items: dict[int, Item] = {}
         self._outcomes: dict[int, Answer | CallError] = {}
+        self._waited_ms: dict[int, float] = {}
         tag = 0
-        for path, found in files:
-            parts = found if isinstance(found, tuple) else ()
+        for file in files:
+            parts = file.found if isinstance(file.found, tuple) else ()
             tags = range(tag, tag + len(parts))
-            self._files.append((path, tags, None if isinstance(found, tuple) else found))
+            self._files.append((file, tags))
             self._items.update(zip(tags, parts, strict=True))
             tag = tags.stop
+        self._asked_s = time.perf_counter()
         self._refused: UnavailableError | None = None
 
     def reduce(self, policy: Policy) -> None:
@@ -167,19 +187,22 @@ class Batch:
     def _settle(self, number: int, outcome: Answer | CallError) -> None:
         del self._items[number]
         self._outcomes[number] = outcome
+        self._waited_ms[number] = (time.perf_counter() - self._asked_s) * 1000
 
     def answers(self) -> Iterator[FileAnswer]:
         """What became of each file, in order, up to the first without an answer."""
-        for path, tags, error in self._files:
+        for file, tags in self._files:
             if any(tag in self._items for tag in tags):
                 return
-            if error is not None:
-                yield FileAnswer(path, error=error)
+            waited_ms = max((self._waited_ms[tag] for tag in tags), default=0.0)
+            told = partial(FileAnswer, file.path, elapsed_ms=file.elapsed_ms + waited_ms)
+            if not isinstance(file.found, tuple):
+                yield told(error=file.found)
                 continue
             outcomes = [self._outcomes[tag] for tag in tags]
             answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
             errors = [outcome for outcome in outcomes if not isinstance(outcome, Answer)]
             if errors:
-                yield FileAnswer(path, error=errors[0])
+                yield told(error=errors[0])
             else:
-                yield FileAnswer(path, answer=decisive(answers))
+                yield told(answer=decisive(answers))

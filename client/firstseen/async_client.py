@@ -119,13 +119,14 @@ class AsyncClient:
     async def _batches(
         self, paths: Iterable[str | Path], progress: FileProgress | None
     ) -> AsyncIterator[Batch]:
-        files: list[tuple[Path, Hashed]] = []
+        files: list[Hashed] = []
         policy: Policy | None = None
         since_s = time.monotonic()
         for path in map(Path, paths):
             policy = policy or await self.policy()
-            found = await asyncio.to_thread(hashed_or_error, path, self._options, policy, progress)
-            files.append((path, found))
+            files.append(
+                await asyncio.to_thread(hashed_or_error, path, self._options, policy, progress)
+            )
             is_due = time.monotonic() - since_s >= self._options.batch_wait_ms / 1000
             if is_due or len(files) == self._options.batch_items:
                 yield Batch(files)

@@ -168,13 +168,13 @@ class Client:
     def _batches(
         self, paths: Iterable[str | Path], progress: FileProgress | None
     ) -> Iterator[Batch]:
-        files: list[tuple[Path, Hashed]] = []
+        files: list[Hashed] = []
         policy: Policy | None = None
         since_s = time.monotonic()
         for path in map(Path, paths):
             # First of all: it says how many hashes to make, and fails when nobody is there.
             policy = policy or self.policy()
-            files.append((path, hashed_or_error(path, self._options, policy, progress)))
+            files.append(hashed_or_error(path, self._options, policy, progress))
             is_due = time.monotonic() - since_s >= self._options.batch_wait_ms / 1000
             if is_due or len(files) == self._options.batch_items:
                 yield Batch(files)

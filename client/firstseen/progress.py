@@ -8,7 +8,17 @@ from typing import Final, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from firstseen.items import Verdict
+
 _MOST_NAME: Final = 40
+_LEAST_NAME: Final = 10
+_BESIDE_NAME: Final = 45  # columns that the bar, the seconds and the time left take
+STYLES: Final = {
+    Verdict.KNOWN: "red",
+    Verdict.NOVEL: "green",
+    Verdict.UNSURE: "yellow",
+    Verdict.UNSUPPORTED: "yellow",
+}
 
 
 def printable(text: str | Path) -> str:
@@ -62,12 +72,14 @@ class Bars:
         """The paths, counted as they are asked for: when one is, those before it are hashed."""
         for count, path in enumerate(paths):
             self._progress.update(self._files, completed=count)
+            self._progress.update(self._video, visible=False)
             yield path
         self._progress.update(self._video, visible=False)
 
     def video(self, path: Path, done_ms: int, length_ms: int | None) -> None:
         """Told how far a video is, in milliseconds; shown in seconds."""
-        name = printable(path.name)[:_MOST_NAME]
+        room = max(self._progress.console.width - _BESIDE_NAME, _LEAST_NAME)
+        name = printable(path.name)[: min(room, _MOST_NAME)]
         length_s = None if length_ms is None else max(length_ms, done_ms) // 1000
         self._progress.update(
             self._video, description=name, completed=done_ms // 1000, total=length_s, visible=True

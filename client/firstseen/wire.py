@@ -136,6 +136,8 @@ def _error(code: grpc.StatusCode | None, text: str, status: status_pb2.Status) -
             error = DeadlineError("no answer in time")
         case grpc.StatusCode.PERMISSION_DENIED | grpc.StatusCode.UNAUTHENTICATED:
             error = DeniedError(text or "not allowed to call")
+        case grpc.StatusCode.UNIMPLEMENTED:
+            error = ServerError("nobody answers such questions at this address")
         case None:
             error = ServerError("the server's status is unknown to this client")
         case _:

@@ -9,18 +9,16 @@ import json
 import os
 import resource
 import signal
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from firstseen.errors import FirstseenError
 from firstseen.hashing.file import FileOptions, bank_files, stream_items
 from firstseen.hashing.forms import BankProfile
 from firstseen.hashing.video_limits import VideoLimits
+from indexer.feeds.regular import open_regular
 
 READY: Final = b"ready"
 # Over any limit that the parent may set: for when the parent is gone and the file hangs.
@@ -28,6 +26,7 @@ _ORPHAN_LIMIT_S: Final = 2 * 3600
 # Its sixth number is the pages of data and stack (proc(5)), what RLIMIT_DATA counts.
 _STATM: Final = Path("/proc/self/statm")
 _MIB: Final = 1 << 20
+_UNREADABLE: Final = "not readable: damaged, or of a kind that its decoder does not know"
 _MOST_KEPT: Final = 0.25  # of the memory for one file, before a fresh process takes the next
 
 
@@ -97,17 +96,16 @@ def _load_libraries() -> None:
 
 def _answer(path: Path, files: FileOptions, memory_mib: int) -> dict[str, object]:
     try:
-        with _opened(path) as stream:
+        with open_regular(path) as stream:
             items = stream_items(stream, files)
     except OSError as error:
         if not _is_memory(error):
-            return {"reason": f"not readable: {error.strerror or type(error).__name__}"}
+            return {"reason": f"not readable: {error.strerror}" if error.strerror else _UNREADABLE}
         return {"reason": _over_memory(memory_mib)}
     except Exception as error:  # noqa: BLE001 - whatever a decoder raises costs one file
         if _is_memory(error):
             return {"reason": _over_memory(memory_mib)}
-        is_ours = isinstance(error, FirstseenError)
-        return {"reason": str(error) if is_ours else f"not readable: {type(error).__name__}"}
+        return {"reason": str(error) if isinstance(error, FirstseenError) else _UNREADABLE}
     return {
         "items": [
             {
@@ -133,17 +131,3 @@ def _is_memory(error: BaseException | None) -> bool:
 
 def _over_memory(memory_mib: int) -> str:
     return f"needs over {memory_mib:,} MiB of memory"
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    """A regular file; neither waits for a pipe nor follows a link.
-
-    Raises:
-        OSError: it cannot be read, or is no file.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(0, "no regular file")
-        yield stream

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final
 
 MAX_LINE_BYTES: Final = 4 << 20  # an item of twenty thousand hashes takes 2.5 MB as NDJSON
+NUL_BYTE: Final = "line: holds a NUL byte"
 _BOM: Final = b"\xef\xbb\xbf"
 
 Line = tuple[int, str, str]
@@ -25,7 +26,7 @@ def read_lines(stream: BinaryIO) -> Iterator[Line]:
         if number == 1 and raw.startswith(_BOM):
             raw = raw[len(_BOM) :]
         if b"\0" in raw:
-            yield number, "", "line: holds a NUL byte"
+            yield number, "", NUL_BYTE
             continue
         try:
             text = raw.decode()

@@ -1,4 +1,4 @@
-"""Which feed a path is: a folder of pictures, or a file in one of four formats."""
+"""Which feed a path is: files to hash, or a list in one of four formats."""
 
 import itertools
 import sys
@@ -9,11 +9,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from engine.hashes import HashType
+from engine.errors import InvalidInputError
+from engine.hashes import HashType, MediaType
+from firstseen.hashing.document_kind import HEAD_BYTES, DocumentKind, text_kind
+from firstseen.hashing.kind import media_type_of
 from firstseen.hashing.vpdq import looks_like_vpdq
 from indexer.feeds.csv_list import CsvList, is_header
 from indexer.feeds.hash_list import HashList
-from indexer.feeds.lines import Line, read_lines
+from indexer.feeds.lines import NUL_BYTE, Line, read_lines
 from indexer.feeds.ndjson_list import NdjsonList
 from indexer.feeds.reading import Defaults, Read
 from indexer.feeds.vpdq_list import VpdqList
@@ -31,6 +34,7 @@ class Format(StrEnum):
     VPDQ = "vpdq"
 
 
+_WRITTEN_IN_ASCII: Final = (b"%PDF-", b"{\\rtf")
 _BY_SUFFIX: Final = {".csv": Format.CSV, ".ndjson": Format.NDJSON, ".jsonl": Format.NDJSON}
 
 
@@ -59,6 +63,32 @@ def opened(path: str) -> Iterator[BinaryIO]:
         yield stream
 
 
+def is_media_source(path: Path, format_: Format) -> bool:
+    """Whether a path is hashed, and not read as a list: a folder, or a file that is no text.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if path.is_dir():
+        return True
+    if format_ is not Format.AUTO or not path.is_file():  # a pipe has a list
+        return False
+    with path.open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
+    if MediaType(media_type_of(head)) is MediaType.DOCUMENT:
+        return not is_plain_text(head)
+    return b"\0" in head
+
+
+def is_plain_text(head: bytes) -> bool:
+    """Whether a document is plain text, as lists of hashes are too.
+
+    Args:
+        head: its first 4,096 bytes, or all of it.
+    """
+    return not head.startswith(_WRITTEN_IN_ASCII) and text_kind(head) is DocumentKind.TXT
+
+
 def read_file(
     stream: BinaryIO, name: str, defaults: Defaults, options: ReadOptions
 ) -> Iterable[Read]:
@@ -71,7 +101,7 @@ def read_file(
         options: how to read it.
 
     Raises:
-        InvalidInputError: it is a CSV list without a proper header.
+        InvalidInputError: it is a CSV list without a proper header, or no text at all.
     """
     lines = read_lines(stream)
     format_ = options.format
@@ -92,6 +122,8 @@ def _guess(lines: Iterator[Line]) -> tuple[Format, Iterator[Line]]:
     """The format by the first line that says something, and all lines again."""
     for line in lines:
         _, text, problem = line
+        if problem == NUL_BYTE:
+            raise InvalidInputError("source", "no text in UTF-8, so no list of hashes")
         text = text.strip()
         if not problem and not text:
             continue

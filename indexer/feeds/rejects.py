@@ -10,6 +10,7 @@ from typing import Final
 from indexer.feeds.reading import Place
 
 MAX_SHOWN: Final = 10
+HEADER: Final = ("place", "outcome", "reason")
 
 
 class Outcome(StrEnum):
@@ -18,10 +19,12 @@ class Outcome(StrEnum):
     Attributes:
         REJECTED: the whole item.
         LEFT_OUT: one hash of an item whose others were taken.
+        PASSED_OVER: a file of a folder that nobody asked for; nothing is wrong with it.
     """
 
     REJECTED = "rejected"
     LEFT_OUT = "left out"
+    PASSED_OVER = "passed over"
 
 
 class Rejects:
@@ -32,22 +35,26 @@ class Rejects:
         self._write_row = write_row
         self.counts = dict.fromkeys(Outcome, 0)
         self.first: list[str] = []
+        self.first_passed_over: list[str] = []
         if write_row is not None:
-            write_row(["place", "outcome", "reason"])
+            write_row([*HEADER])
 
     def add(self, place: Place, outcome: Outcome, reason: str) -> None:
         """Notes one item or hash."""
         self.counts[outcome] += 1
-        if len(self.first) < MAX_SHOWN:
-            where = f"line {place}" if isinstance(place, int) else printable(place)
+        where = f"line {place}" if isinstance(place, int) else printable(place)
+        if outcome is Outcome.PASSED_OVER:
+            if len(self.first_passed_over) < MAX_SHOWN:
+                self.first_passed_over.append(f"{where} ({reason})")
+        elif len(self.first) < MAX_SHOWN:
             self.first.append(f"{where}: {outcome}: {reason}")
         if self._write_row is not None:
             self._write_row([printable(str(place)), outcome, reason])
 
     @property
     def total(self) -> int:
-        """Items and hashes that were not taken."""
-        return sum(self.counts.values())
+        """Items and hashes that were not taken, though they were asked for."""
+        return self.counts[Outcome.REJECTED] + self.counts[Outcome.LEFT_OUT]
 
 
 @contextmanager

@@ -1,16 +1,21 @@
 """The benchmarks at small sizes: they measure what they say, and their tables are their runs'."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bench import index_bench, items_bench, peers, report
+from bench import index_bench, items_bench, load_bench, peers, report
 from bench.__main__ import main
 from bench.histogram import Histogram
 from bench.peers import PeerError
 from bench.run_file import FORMAT, RUNS, Run, percentiles
+from bench.running import ROOT, environment
 
 SEED = 20_26
 
@@ -158,6 +163,79 @@ def test_wrong_use_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path
     assert main(["report", str(tmp_path / "other.json")]) == 1
     assert main(["report", str(tmp_path / "none.json")]) == 1
     assert "no run file of format" in capsys.readouterr().err
+    assert main(["report"]) == 1
+    assert capsys.readouterr().err == "bench: report: no run file named\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["load", "--sizes", "many"], "--sizes: want a whole number, 1 or more"),
+        (["server", "--block", "soon"], "--block: want seconds, more than 0 and under 3600"),
+        (["quality", "images", "--limit", "0"], "--limit: want 1 or more"),
+        (["quality", "images", "--unrelated", "-1"], "--unrelated: want a whole number"),
+    ],
+)
+def test_wrong_number_is_told_in_words(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(words)
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name", ["load", "freshness", "server", "index", "items", "kill", "quality", "report"]
+)
+def test_every_command_has_examples_and_tells_its_defaults(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([name, "--help"])
+    assert stop.value.code == 0
+    shown = capsys.readouterr().out
+    assert f"examples:\n  python -m bench {name}" in shown
+    options = shown.partition("options:\n")[2].partition("\nexamples:")[0]
+    # Every option says what it is.
+    for told in options.split("\n  -")[1:]:
+        assert len(told.split()) > 2, told
+
+
+def test_ctrl_c_ends_all_benchmarks_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object) -> Run:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(load_bench, "run", stop)
+    assert main([]) == 130
+    assert capsys.readouterr().err == ("bench: stopped; what was being measured is not written\n")
+
+
+def test_ctrl_c_reaches_no_process_that_a_benchmark_started(tmp_path: Path) -> None:
+    """Sent to the group of a command, as a terminal does; children would tell their stacks."""
+    command = [sys.executable, "-m", "bench", "index", "--sizes", "1000", "--peers", "flat"]
+    process = subprocess.Popen(
+        [*command, "--round", "3000", "--out", str(tmp_path / "run.json")],
+        cwd=ROOT,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    )
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    if not children.exists():
+        process.kill()
+        pytest.skip("the system does not tell the children of a process")
+    child = ""
+    while not child or "faiss" not in Path(f"/proc/{child}/maps").read_text():
+        assert process.poll() is None
+        child = next(iter(children.read_text().split()), "")
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert "Traceback" not in err
+    assert process.returncode in {130, -signal.SIGINT}
+    assert not Path(f"/proc/{child}").exists()
 
 
 def test_tables_of_the_documents_are_those_of_the_committed_runs(root: Path) -> None:
@@ -176,3 +254,11 @@ def test_items_of_each_kind_are_judged(tmp_path: Path) -> None:
     assert [row["what"] for row in found.rows] == [asked.what for asked in items_bench.ITEMS]
     assert all(0 < row["p50_ms"] <= row["p99_ms"] for row in found.rows)
     assert "video of 600 frames" in report.table(found)
+
+
+def test_file_that_cannot_be_read_is_told_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", str(tmp_path / "none.json")]) == 1
+    told = f"bench: {tmp_path}/none.json: No such file or directory\n"
+    assert capsys.readouterr().err == told

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bench import load_bench, report
-from bench.__main__ import _parser, main
+from bench.__main__ import main
+from bench.arguments import parser
 from bench.command_line import command_of
 from bench.run_file import RUNS, Run
 
@@ -33,7 +34,7 @@ PREFIX = "python -m bench "
 def test_command_has_every_option_that_was_given_and_no_place_of_a_machine(
     typed: str, shown: str
 ) -> None:
-    options = _parser().parse_args(shlex.split(typed))
+    options = parser().parse_args(shlex.split(typed))
     assert command_of(options.parser, options) == PREFIX + shown
 
 
@@ -54,7 +55,7 @@ def test_run_file_and_table_have_the_command(
 @pytest.mark.parametrize("path", sorted(RUNS.glob("*.json")), ids=lambda path: path.stem)
 def test_command_of_a_committed_run_asks_for_its_settings(path: Path) -> None:
     run = Run.read(path)
-    options = vars(_parser().parse_args(shlex.split(run.command.removeprefix(PREFIX))))
+    options = vars(parser().parse_args(shlex.split(run.command.removeprefix(PREFIX))))
     names = {"entry_count": "entries", "block_s": "block"}
     for setting, value in run.settings.items():
         name = names.get(setting, setting)

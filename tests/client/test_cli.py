@@ -2,16 +2,19 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from bench.running import environment
-from firstseen import Answer, Checkpoint, FileAnswer, MediaError, Verdict
+from firstseen import Answer, Checkpoint, Client, FileAnswer, Item, MediaError, Verdict, asking
 from firstseen.cli import exit_code, main
+from firstseen.hashing.file import hash_items
 from firstseen.v1 import match_pb2, types_pb2
 from tests.client.scripted_server import CHECKPOINT, Script, policy, serving, unavailable
 
@@ -49,7 +52,66 @@ def test_known_picture_is_a_row_and_an_exit_code(
     assert code == 10
     assert err == ""
     assert "KNOWN" in out
-    assert photos[0].name in out.replace("\n", "")
+    assert out.endswith(f"  {photos[0]}\n")
+
+
+def test_time_is_that_of_the_file_and_not_of_its_neighbours(
+    run: Run,
+    address: str,
+    photos: tuple[Path, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = [0.0]
+
+    def slow(path: Path, *options: object) -> tuple[Item, ...]:
+        now_s[0] += 7.0 if path.name == "slow.jpg" else 0.25
+        return hash_items(path)
+
+    monkeypatch.setattr(asking, "time", SimpleNamespace(perf_counter=lambda: now_s[0]))
+    monkeypatch.setattr(asking, "hash_items", slow)
+    names = ["first.jpg", "slow.jpg", "last.jpg"]
+    for name in names:
+        shutil.copy(photos[0], tmp_path / name)
+    code, out, err = run(*(tmp_path / name for name in names), "--server", address, "--plaintext")
+    assert code == 10
+    assert [line.split()[:4] for line in out.splitlines()] == [
+        ["KNOWN", time, "ms", str(tmp_path / name)]
+        for time, name in zip(["250", "7,000", "250"], names, strict=True)
+    ]
+    assert err == "3 files: 3 KNOWN\n"
+
+
+def test_each_line_is_one_file_however_narrow_the_terminal_and_long_the_name(
+    run: Run,
+    address: str,
+    photos: tuple[Path, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    good, bad = tmp_path / f"{'a' * 90} b.jpg", tmp_path / f"{'c' * 90}.jpg"
+    shutil.copy(photos[0], good)
+    bad.touch()
+    code, out, err = run(good, bad, "--server", address, "--plaintext")
+    first, second = out.splitlines()
+    assert code == 1
+    assert (first.startswith("KNOWN "), first.endswith(f"  {good}")) == (True, True)
+    assert (second.startswith("ERROR "), second.endswith(f"  {bad}: empty file")) == (True, True)
+    assert err == "2 files: 1 KNOWN, 1 ERROR\n"
+
+
+def test_stopped_check_shows_what_was_answered(
+    run: Run, address: str, photos: tuple[Path, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopping(self: Client, paths: Iterable[Path], *_: object) -> Iterator[FileAnswer]:
+        first = next(iter(paths))
+        yield FileAnswer(first, error=MediaError("empty file"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Client, "check_many", stopping)
+    code, out, err = run(photos[0], photos[1], "--server", address, "--plaintext")
+    assert (code, len(out.splitlines()), err) == (130, 1, "firstseen: stopped\n")
 
 
 def test_json_is_one_object_a_line_and_errors_are_lines_too(
@@ -89,6 +151,8 @@ def test_hash_only_shows_the_hashes_and_needs_no_server(
     code, _, err = run(tmp_path / "none.jpg", "--hash-only")
     assert code == 1
     assert "No such file" in err
+    code, _, err = run(tmp_path, "--hash-only")
+    assert (code, err) == (1, f"firstseen: {tmp_path}: a folder; name the files in it\n")
 
 
 def test_server_that_is_not_there_is_one_line(run: Run, photos: tuple[Path, ...]) -> None:
@@ -113,6 +177,7 @@ def test_server_without_a_list_is_one_line(
         ["a.jpg", "--server", "h:1", "--timeout", "soon"],
         ["a.jpg", "--server", "h:1", "--plaintext", "--ca", "ca.pem"],
         ["a.jpg", "--server", "h:1", "--cert", "c.pem"],
+        ["a.jpg", "--server", "https://h:1"],
         ["--server", "h:1"],
     ],
 )
@@ -210,4 +275,5 @@ def test_server_without_tls_is_one_line_and_nothing_of_the_librarys(
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("firstseen: the TLS handshake failed")
+    assert done.stderr.endswith(" (it was called over TLS; --plaintext calls without)\n")
     assert len(done.stderr.splitlines()) == 1

@@ -185,3 +185,7 @@ def test_text_of_an_item_shows_no_hash(photos: tuple[Path, ...]) -> None:
         for text in (repr(item), str(item), f"{hash_}", str(hash_.value), f"{hash_.value!r}"):
             assert hash_.value.hex() not in text
             assert bytes(hash_.value).__repr__()[2:-1] not in text
+
+
+def test_path_may_be_text_as_apps_have_it(photos: tuple[Path, ...]) -> None:
+    assert hash_file(str(photos[0])) == hash_file(photos[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -24,6 +25,7 @@ from firstseen import (
     UnavailableError,
     Verdict,
 )
+from firstseen.cli import main
 from firstseen.v1 import review_pb2, review_pb2_grpc, types_pb2
 from tests.client.certificates import Pair, make_pair
 from tests.client.scripted_server import CHECKPOINT, unavailable
@@ -158,3 +160,19 @@ def test_hash_type_of_a_later_version_is_no_match(
         pytest.raises(ServerError, match="unknown to this client"),
     ):
         client.explain(ITEM)
+
+
+def test_officers_command_asks_with_a_certificate(
+    address: str,
+    pairs: dict[str, Pair],
+    photos: tuple[Path, ...],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = [str(photos[0]), "--server", address, "--ca", str(pairs["server"].certificate)]
+    words += ["--cert", str(pairs["reviewer"].certificate), "--key", str(pairs["reviewer"].key)]
+    assert main(["explain", *words]) == 0
+    assert "item 12 of REMOVED, pdq 30 bits apart, 70 % of it" in capsys.readouterr().out
+    assert main(["prioritise", *words]) == 0
+    assert capsys.readouterr().out.split()[:5] == ["1", "NOVEL", "near,", "severity", "7"]
+    assert main(["check", *words]) == 1
+    assert capsys.readouterr().err == "firstseen: nobody answers such questions at this address\n"

@@ -84,6 +84,40 @@ def test_progress_on_a_terminal_is_a_bar_that_fits(store: Path, tmp_path: Path) 
     assert len(listed(store)) == 2000
 
 
+REASONS = ["short", "a-file-with-a-very-long-name-" * 4]
+COLUMNS = ("no.#", "time (UTC)", "reason")
+
+
+@pytest.mark.parametrize("width", [40, 60, 200])
+def test_table_loses_nothing_of_what_it_tells(
+    width: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    console = Console()
+    console._out.width = width
+    rows = [[f"{count}", "2026-11-25 11:09:37", text] for count, text in enumerate(REASONS)]
+    console.table(COLUMNS, rows)
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= width
+    assert "2026-11-25 11:09:37" in shown
+    for reason in REASONS:
+        assert reason in "".join(
+            line.split()[-1] if line.strip() else "" for line in shown.splitlines()
+        )
+
+
+def test_table_that_does_not_fit_is_a_paragraph_a_row(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console()
+    console._out.width = 30
+    console.table(COLUMNS, [["1", "2026-11-25 11:09:37", "load a"], ["2", "", "load b"]])
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+        "no. 1, time (UTC) 2026-11-25",
+        "11:09:37, reason load a",
+        "",
+        "no. 2, reason load b",
+        "",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

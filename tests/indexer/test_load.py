@@ -4,6 +4,8 @@ import itertools
 import signal
 import subprocess
 import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,16 +13,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.running import ROOT, environment
-from engine.entries import Labels, NewItem
+from engine.entries import Checkpoint, Labels, NewItem
 from engine.hashes import SPECS, Hash, HashType, Item, MediaType
 from engine.lmdb_store import LmdbReader, LmdbWriter
-from engine.policy import BankPolicy
+from engine.policy import Bank, BankId, BankPolicy
+from engine.store import LoadResult
 from indexer import preview
 from indexer.__main__ import main
 from indexer.exit_codes import ExitCode
-from indexer.feeds.reading import MAX_ITEM_HASHES
+from indexer.feeds.reading import MAX_ITEM_HASHES, Read
+from indexer.feeds.rejects import Rejects
+from indexer.load import COMMIT_INTERVAL_MS, Loader
 from indexer.preview import Preview
 from tests.indexer.stores import LIMIT_S, command, listed, pdq_lines, run, run_json, value
+from tests.indexer.test_console import SteppingClock
 
 COUNTS = ("read", "added_items", "added_hashes", "duplicates", "rejected", "hashes_left_out")
 
@@ -45,6 +51,7 @@ def new_items(draw: st.DrawFn) -> NewItem:
 # On a busy machine the first text takes a second: a table of Unicode is made for it.
 @settings(
     max_examples=25,
+    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(items=st.lists(new_items(), max_size=12))
@@ -145,7 +152,7 @@ def test_rejects_are_written_without_a_value(store: Path, tmp_path: Path) -> Non
 
 def test_many_rejects_are_shown_in_part(store: Path) -> None:
     done = run("load", "-", "--bank", "REMOVED", "--store", store, stdin=b"bad\n" * 1000)
-    assert len(done.stderr.splitlines()) == 11
+    assert len(done.stderr.splitlines()) == 12
     assert b"and 990 more" in done.stderr
 
 
@@ -203,3 +210,48 @@ def test_longest_item_loads_back(format_: str, store: Path, tmp_path: Path) -> N
     assert main(["load", out, "--bank", "REMOVED", *where]) == ExitCode.DONE
     [(item, _)] = listed(store)
     assert item.hashes == hashes
+
+
+def loader(clock: SteppingClock, *, is_slow: bool) -> tuple[Loader, list[int]]:
+    """A loader that lists nothing, and how large each of its commits was."""
+    commits: list[int] = []
+
+    def commit(batch: Sequence[NewItem]) -> LoadResult:
+        commits.append(len(batch))
+        by_type = Counter(new.item.media_type for new in batch)
+        return LoadResult(Checkpoint(1, 1, 1), len(batch), len(batch), 0, by_type)
+
+    bank = Bank(BankId(1), "REMOVED")
+    return Loader(bank, commit, Rejects(), clock, 1_000, is_slow=is_slow), commits
+
+
+def one_hash_items(count: int) -> Iterator[Read]:
+    for number in range(count):
+        hashes = (Hash(HashType.PDQ, value(number), 90),)
+        yield number, NewItem(Item(MediaType.VIDEO, hashes), Labels())
+
+
+def test_load_that_is_stopped_lists_what_was_read() -> None:
+    def stopping() -> Iterator[Read]:
+        yield from one_hash_items(5)
+        raise KeyboardInterrupt
+
+    stopped, commits = loader(SteppingClock(), is_slow=False)
+    with pytest.raises(KeyboardInterrupt):
+        stopped.load(stopping(), lambda *_: None, lambda: None)
+    assert commits == [5]
+    assert stopped.totals.added_by_type == {MediaType.VIDEO: 5}
+
+
+@pytest.mark.parametrize(("is_slow", "wanted"), [(True, [2, 2, 2]), (False, [6])])
+def test_slow_items_do_not_wait_for_others_to_be_listed(is_slow: bool, wanted: list[int]) -> None:
+    clock = SteppingClock()
+
+    def videos() -> Iterator[Read]:
+        for read in one_hash_items(6):
+            clock.now_ms += COMMIT_INTERVAL_MS // 2
+            yield read
+
+    made, commits = loader(clock, is_slow=is_slow)
+    made.load(videos(), lambda *_: None, lambda: None)
+    assert commits == wanted

@@ -54,7 +54,7 @@ def bank_files(
 
 
 def hash_file(
-    path: Path,
+    path: str | Path,
     *,
     dihedral: bool = True,
     media_type: MediaType | None = None,
@@ -79,7 +79,7 @@ def hash_file(
     options = FileOptions(
         dihedral=dihedral, max_hashes=max_hashes, exact_when_undecodable=exact_when_undecodable
     )
-    with _opened(path) as stream:
+    with _opened(Path(path)) as stream:
         item, _ = _first_item(stream, options, progress, media_type)
     return item
 
