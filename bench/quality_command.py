@@ -13,17 +13,27 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds what the command takes besides a seed and a run file."""
     parser.add_argument("media", choices=quality_bench.KINDS)
     parser.add_argument(
-        "folder",
+        "folders",
         type=Path,
-        nargs="?",
-        default=quality_bench.PHOTOS,
+        nargs="*",
+        default=[quality_bench.PHOTOS],
         metavar="FOLDER",
-        help="what to edit (default: the photographs of the tests; videos are made of them)",
+        help="what to edit (default: the photographs of the tests); where there is no video, some "
+        "are made of photographs",
+    )
+    parser.add_argument(
+        "--same",
+        nargs="+",
+        default=[],
+        metavar="PATTERN",
+        help="files whose names match one of these, such as 'holiday-*', show the same: to find "
+        "one by another is right",
     )
     parser.add_argument(
         "--distractors", type=Path, metavar="FOLDER", help="unrelated files, listed too"
     )
     parser.add_argument("--unrelated", type=int, default=10_000, help="hashes, listed too")
+    parser.add_argument("--edits", nargs="+", metavar="NAME", help="of the table, no others")
     parser.add_argument("--profiles", nargs="+", choices=PROFILES, default=list(PROFILES))
     parser.add_argument(
         "--no-peer", action="store_true", help="leave out python-threatexchange, which is installed"
@@ -43,10 +53,10 @@ def run(options: argparse.Namespace) -> Run:
     """Measures what was asked for.
 
     Raises:
-        ValueError: the folder holds none of that kind.
+        ValueError: a folder holds none of that kind, or there is no such edit.
     """
     what = quality_bench.Options(
-        options.folder,
+        tuple(options.folders),
         options.distractors,
         options.unrelated,
         tuple(options.profiles),
@@ -54,5 +64,7 @@ def run(options: argparse.Namespace) -> Run:
         options.jobs,
         options.seed,
         not options.no_peer,
+        tuple(options.same),
+        frozenset(options.edits or ()),
     )
     return quality_bench.run(options.media, what)
