@@ -19,10 +19,10 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from bench import image_drawing as drawn
 from bench.image_drawing import Picture, Random
 
-# Edits hold the whole clip: 30 s at 25 pictures a second, 640 pixels wide, take 520 MB.
+# Edits hold the whole clip: 30 s at 25 pictures a second, 480 pixels wide, take 290 MB.
 MAX_PICTURES: Final = 750
-MAX_SIDE: Final = 640
-_SLIDE_FPS: Final = 24
+MAX_SIDE: Final = 480
+_SLIDE_FPS: Final = 15
 _SLIDE_SIZE: Final = (480, 320)
 _INTRO_S: Final = 4
 
