@@ -14,11 +14,9 @@ from typing import Final
 
 from engine.entries import ListedItem
 from engine.errors import InvalidInputError
-from engine.hashes import MediaType
+from engine.hashes import HashType, MediaType
 from engine.lmdb_store import LmdbReader
-from firstseen.hashing.vpdq import write_text
-from firstseen.items import Hash, HashType, HashValue, Item
-from firstseen.items import MediaType as OwnMediaType
+from firstseen.hashing.vpdq import text_of
 from indexer.console import Console, took
 from indexer.exit_codes import ExitCode
 from indexer.feeds.opening import STDIN
@@ -65,11 +63,11 @@ def _vpdq_text(listed: ListedItem) -> str:
     """Its frames as vPDQ's text; empty when it is no video or has none."""
     if listed.item.media_type is not MediaType.VIDEO:
         return ""
-    hashes = (
-        Hash(HashType(h.type), HashValue(h.value), h.quality, h.frame_offset_ms)
-        for h in listed.item.hashes
-    )
-    return write_text(Item(OwnMediaType.VIDEO, tuple(hashes)))
+    first: dict[int, tuple[bytes, int, int]] = {}
+    for h in listed.item.hashes:
+        if h.type is HashType.PDQ and h.frame_offset_ms is not None:
+            first.setdefault(h.frame_offset_ms, (h.value, h.quality or 0, h.frame_offset_ms))
+    return text_of(first.values())
 
 
 @contextmanager

@@ -283,6 +283,36 @@ def test_video_is_known_by_its_share_of_frames(asked: Item, verdict: Verdict) ->
     }
 
 
+@pytest.mark.parametrize(
+    ("hits", "verdict"),
+    [
+        ({1: 1, 2: 1, 3: 1}, Verdict.KNOWN),  # one of eight frames, in three of ten seconds
+        ({1: 3, 2: 3}, Verdict.NOVEL),  # six frames, but of two seconds
+        ({1: 1, 2: 1, 3: 0}, Verdict.NOVEL),
+    ],
+)
+def test_frames_of_a_second_are_tries_for_that_second(
+    hits: dict[int, int], verdict: Verdict
+) -> None:
+    model = ListModel(bank(1))
+    model.load(1, clip(0, 60))
+    asked = video(
+        *(
+            frame(
+                value(8 * at + n if n < hits.get(at, 0) else 500 + 8 * at + n), at * 1_000 + n * 125
+            )
+            for at in range(10)
+            for n in range(8)
+        )
+    )
+    snapshot = Snapshot.of(model.contents())
+    assert snapshot.judge(asked) is verdict
+    assert model.judge(asked) is verdict
+    assert {m.query_percent for m in snapshot.matches(asked)} == {
+        10 * sum(count > 0 for count in hits.values())
+    }
+
+
 def test_picture_is_found_in_a_video_and_a_video_by_a_picture_it_shows_throughout() -> None:
     model = ListModel(bank(1))
     model.load(1, clip(0, 20), picture(pdq(value(50))))

@@ -128,14 +128,22 @@ def frames_of(item: Item) -> Iterator[VpdqFrame]:
 
 
 def write_text(item: Item) -> str:
-    """An item as a text file.
+    """An item as a text file; see `text_of`."""
+    return text_of(frames_of(item))
 
-    Frames are numbered from 0 as they come: an item does not know the number that a frame has
+
+def text_of(frames: Iterable[tuple[bytes, int, int]]) -> str:
+    """Frames as a text file.
+
+    They are numbered from 0 as they come: an item does not know the number that a frame has
     in the video.
+
+    Args:
+        frames: value, quality and milliseconds from the start, as `VpdqFrame`.
     """
     return "".join(
-        f"{number},{frame.quality},{frame.value.hex()},{frame.offset_ms / 1000:.3f}\n"
-        for number, frame in enumerate(frames_of(item))
+        f"{number},{quality},{value.hex()},{offset_ms / 1000:.3f}\n"
+        for number, (value, quality, offset_ms) in enumerate(frames)
     )
 
 
