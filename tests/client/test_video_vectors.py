@@ -39,5 +39,5 @@ def test_vectors_hold_what_a_video_is_hashed_by() -> None:
 
 @pytest.mark.parametrize("name", VECTORS["files"])
 def test_files_hash_to_their_vectors(name: str) -> None:
-    found = rows(tuple(first_of_frames(hash_video_file(CLIPS / name))))
+    found = rows(tuple(first_of_frames(hash_video_file(CLIPS / name, bank_options()))))
     assert_equal(found, VECTORS["files"][name], DECODED_BITS)

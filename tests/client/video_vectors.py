@@ -91,7 +91,7 @@ def _write() -> None:
         made.append(vector)
     files = {}
     for name in FILES:
-        files[name] = rows(tuple(first_of_frames(hash_video_file(CLIPS / name))))
+        files[name] = rows(tuple(first_of_frames(hash_video_file(CLIPS / name, bank_options()))))
     text = json.dumps({"about": _ABOUT, "made": made, "files": files}, indent=1)
     PATH.write_text(_short(text) + "\n", encoding="ascii")
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
+from firstseen.hashing.video_limits import Sampling
 from firstseen.items import Hash, HashType, HashValue, Item, MediaType
 
 MAX_OFFSET_MS: Final = 7 * 24 * 3600 * 1000  # as the contract's
@@ -125,6 +126,21 @@ def frames_of(item: Item) -> Iterator[VpdqFrame]:
         if hash_.type is HashType.PDQ and offset_ms is not None and offset_ms != last_ms:
             last_ms = offset_ms
             yield VpdqFrame(hash_.value, hash_.quality or 0, offset_ms)
+
+
+def by_the_clock(frames: Iterable[VpdqFrame]) -> Iterator[VpdqFrame]:
+    """As many frames as are listed of a video: two a second of the first twenty, then one.
+
+    Files of others hold every frame, and a question also holds some in between.
+    """
+    sampling = Sampling()
+    next_ms = 0
+    for frame in frames:
+        if frame.offset_ms < next_ms:
+            continue
+        step_ms = sampling.step_at(frame.offset_ms, None)
+        next_ms = (frame.offset_ms // step_ms + 1) * step_ms
+        yield frame
 
 
 def write_text(item: Item) -> str:
