@@ -148,7 +148,7 @@ def test_part_of_a_video_that_moves_fast_is_found_wherever_it_begins(tmp_path: P
     path = write_clip(tmp_path / "b.mp4", wandering(30, 67, 90), 30, crf="32")  # at 2.23 s
     item, steady = (
         hash_video_file(path, VideoOptions(sampling=Sampling(moving_below_ms=below_ms)))
-        for below_ms in (120_000, 0)
+        for below_ms in (60_000, 0)
     )
 
     def seconds(asked: Item) -> set[int]:
