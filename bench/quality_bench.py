@@ -1,6 +1,6 @@
 """How many edited copies are found, and what is found that is none.
 
-Each file of a folder is listed in a bank, in every profile, beside unrelated files and hashes.
+Each file of some folders is listed in a bank, in every profile, beside unrelated files and hashes.
 Each is edited in every way of `bench/image_edits.py` or `bench/video_edits.py`; the copy is
 hashed as a reporter's device would hash it, and as the tools that others use would. Then each rule
 of `bench/quality_match.py` says what the copy is a copy of.
@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
@@ -58,7 +59,7 @@ class Options:
     """What to measure.
 
     Attributes:
-        folder: the corpus.
+        folders: the corpus.
         distractors: a folder of unrelated files that are listed too.
         unrelated: how many seeded hashes are listed too, each an item.
         profiles: of the bank.
@@ -66,9 +67,11 @@ class Options:
         jobs: processes that hash.
         seed: of edits and hashes.
         with_peer: compare python-threatexchange too.
+        same: patterns of file names; files that match one show the same.
+        edits: names of those to make; all by default.
     """
 
-    folder: Path
+    folders: tuple[Path, ...]
     distractors: Path | None = None
     unrelated: int = 10_000
     profiles: tuple[str, ...] = PROFILES
@@ -76,6 +79,8 @@ class Options:
     jobs: int = os.cpu_count() or 1
     seed: int = 20_26
     with_peer: bool = True
+    same: tuple[str, ...] = ()
+    edits: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +108,27 @@ def run(kind: str, options: Options) -> Run:
         options: what to measure.
 
     Raises:
-        ValueError: the folder holds none of that kind.
+        ValueError: a folder holds none of that kind, or there is no such edit.
     """
+    edits = [edit.name for edit in EDITS[kind]]
+    if unknown := options.edits.difference(edits):
+        told = f"no such edit: {', '.join(sorted(unknown))}; there are: {', '.join(edits)}"
+        raise ValueError(told)
+    options = replace(options, edits=options.edits or frozenset(edits))
     peer = _peer(kind) if options.with_peer else "left out"
     options = replace(options, with_peer=peer == "measured")
     originals = _hashed(kind, options)
     listed = originals + _distractors(kind, options)
     found = _found(kind, options, originals, listed)
     settings = {
-        "corpus": options.folder.resolve().name,
+        "corpus": " + ".join(folder.resolve().name for folder in options.folders),
         "originals": len(originals),
         "distractors": len(listed) - len(originals) - options.unrelated,
         "unrelated hashes": options.unrelated,
         "seed": options.seed,
         "python-threatexchange": peer,
     }
-    return Run(f"quality {kind}", settings, _rows(kind, found, len(originals)))
+    return Run(f"quality {kind}", settings, _rows(kind, options.edits, found, len(originals)))
 
 
 def _peer(kind: str) -> str:
@@ -134,15 +144,15 @@ def _peer(kind: str) -> str:
 
 def _hashed(kind: str, options: Options) -> list[Original]:
     """The originals with their copies; files that are of no use are named and left out."""
-    files = sources(kind, options.folder, options.limit)
-    return _in_processes(kind, options, files, with_copies=True)
+    files = sources(kind, options.folders, options.limit)
+    return _in_processes(kind, options, files)
 
 
 def _distractors(kind: str, options: Options) -> list[Original]:
     found = []
     if options.distractors is not None:
         files = [(path,) for path in files_of(kind, options.distractors)]
-        found = _in_processes(kind, options, files, with_copies=False)
+        found = _in_processes(kind, replace(options, edits=frozenset()), files)
     media_type, hash_type = _UNRELATED[kind]
     quality = 100 if hash_type is HashType.PDQ else None
     at_ms = 0 if media_type is MediaType.VIDEO else None
@@ -153,11 +163,9 @@ def _distractors(kind: str, options: Options) -> list[Original]:
     return found
 
 
-def _in_processes(
-    kind: str, options: Options, files: Sequence[tuple[Path, ...]], *, with_copies: bool
-) -> list[Original]:
+def _in_processes(kind: str, options: Options, files: Sequence[tuple[Path, ...]]) -> list[Original]:
     tasks = [
-        Task(number, paths, options.profiles, options.seed, with_copies, options.with_peer)
+        Task(number, paths, options.profiles, options.seed, options.edits, options.with_peer)
         for number, paths in enumerate(files)
     ]
     console = Console(stderr=True)
@@ -171,7 +179,7 @@ def _in_processes(
             results = pool.map(HASHERS[kind], tasks)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        title = f"hashing {kind}" if with_copies else f"hashing unrelated {kind}"
+        title = f"hashing {kind}" if options.edits else f"hashing unrelated {kind}"
         for task, original in zip(
             tasks,
             track(results, title, len(tasks), console=console, disable=not console.is_terminal),
@@ -259,11 +267,25 @@ def _found(
     console = Console(stderr=True)
     pairs = [(n, copy) for n, original in enumerate(originals) for copy in original.copies]
     numbers = {original.name: number for number, original in enumerate(originals)}
+    alike = _alike(originals, options.same)
     for number, copy in track(pairs, "matching", console=console, disable=not console.is_terminal):
-        true = frozenset({number, numbers.get(copy.holds, number)})
+        true = alike[number] | {numbers.get(copy.holds, number)}
         findings += [found for one in made for found in _findings(one, number, copy, true)]
     _name_false(findings, listed, console)
     return findings
+
+
+def _alike(originals: Sequence[Original], patterns: Sequence[str]) -> list[frozenset[int]]:
+    """The numbers of the originals that show what each shows, its own among them."""
+    names = [Path(original.name).name for original in originals]
+    groups = [
+        frozenset(number for number, name in enumerate(names) if fnmatchcase(name, pattern))
+        for pattern in patterns
+    ]
+    return [
+        frozenset({number}).union(*(group for group in groups if number in group))
+        for number in range(len(names))
+    ]
 
 
 def _findings(
@@ -288,13 +310,15 @@ def _name_false(findings: Sequence[_Finding], listed: Sequence[Original], consol
         console.print(text, style="yellow", markup=False)
 
 
-def _rows(kind: str, findings: Sequence[_Finding], copies: int) -> list[Row]:
+def _rows(kind: str, edits: frozenset[str], findings: Sequence[_Finding], copies: int) -> list[Row]:
     """One row for each edit: recall in percent and false pairs by configuration."""
     by_edit: dict[str, list[_Finding]] = defaultdict(list)
     for finding in findings:
         by_edit[finding.edit].append(finding)
     rows = []
     for edit in EDITS[kind]:
+        if edit.name not in edits:
+            continue
         hits: Counter[str] = Counter()
         false: Counter[str] = Counter()
         for finding in by_edit[edit.name]:

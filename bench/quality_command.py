@@ -13,12 +13,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds what the command takes besides a seed and a run file."""
     parser.add_argument("media", choices=quality_bench.KINDS, help="what kind is edited")
     parser.add_argument(
-        "folder",
+        "folders",
         type=Path,
-        nargs="?",
-        default=quality_bench.PHOTOS,
+        nargs="*",
+        default=[quality_bench.PHOTOS],
         metavar="FOLDER",
-        help="what to edit (default: the photographs of the tests; videos are made of them)",
+        help="what to edit (default: the photographs of the tests); where there is no video, some "
+        "are made of photographs",
+    )
+    parser.add_argument(
+        "--same",
+        nargs="+",
+        default=[],
+        metavar="PATTERN",
+        help="files whose names match one of these, such as 'holiday-*', show the same: to find "
+        "one by another is right",
     )
     parser.add_argument(
         "--distractors", type=Path, metavar="FOLDER", help="unrelated files, listed too"
@@ -37,6 +46,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=list(PROFILES),
         metavar="PROFILE",
         help=f"of the bank, of {', '.join(PROFILES)} (default: all)",
+    )
+    parser.add_argument(
+        "--edits",
+        nargs="+",
+        metavar="NAME",
+        help="edits by their names in the table, no others (default: all)",
     )
     parser.add_argument(
         "--no-peer", action="store_true", help="leave out python-threatexchange, which is installed"
@@ -71,10 +86,10 @@ def run(options: argparse.Namespace) -> Run:
     """Measures what was asked for.
 
     Raises:
-        ValueError: the folder holds none of that kind.
+        ValueError: a folder holds none of that kind, or there is no such edit.
     """
     what = quality_bench.Options(
-        options.folder,
+        tuple(options.folders),
         options.distractors,
         options.unrelated,
         tuple(options.profiles),
@@ -82,5 +97,7 @@ def run(options: argparse.Namespace) -> Run:
         options.jobs,
         options.seed,
         not options.no_peer,
+        tuple(options.same),
+        frozenset(options.edits or ()),
     )
     return quality_bench.run(options.media, what)

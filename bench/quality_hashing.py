@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import av
 import numpy as np
@@ -34,6 +34,28 @@ from firstseen.items import Hash, HashType, HashValue, Item, MediaType
 # Copies are made from no more than what messengers send.
 _MAX_SIDE: Final = 1_280
 _EVERY_S: Final = 1.0  # vPDQ's own default
+# Of one photograph of a clip. Clips of three are 9 to 24 s: sampled at either rate, and of one
+# length only by fours.
+_SLIDES_S: Final = (3, 4, 5, 8)
+
+
+class Named(Protocol):
+    """An edit, as tables show it."""
+
+    @property
+    def name(self) -> str:
+        """What it does."""
+
+    @property
+    def group(self) -> str:
+        """The kind of edit."""
+
+
+_Edit = TypeVar("_Edit", bound=Named)
+
+
+def _wanted(edits: Sequence[_Edit], task: Task) -> list[_Edit]:
+    return [edit for edit in edits if edit.name in task.edits]
 
 
 def hash_picture(task: Task) -> Original | None:
@@ -47,9 +69,9 @@ def hash_picture(task: Task) -> Original | None:
         return None
     items |= _by_peers(data, task)
     copies = []
-    if task.with_copies:
+    if task.edits:
         picture.thumbnail((_MAX_SIDE, _MAX_SIDE), Image.Resampling.LANCZOS)
-        for edit in IMAGE_EDITS:
+        for edit in _wanted(IMAGE_EDITS, task):
             made = edit.file(picture, task.seed + task.number)
             copies.append(Copy(edit.name, {OURS: hash_image(made), **_by_peers(made, task)}))
     return Original(str(path), items, tuple(copies))
@@ -86,16 +108,17 @@ def hash_clip(task: Task) -> Original | None:
         if len(task.paths) > 1:
             photos = [_picture(photo.read_bytes()) for photo in task.paths]
             path = folder / "slides.mp4"
-            slideshow(photos, task.seed + task.number).write(path)
+            slide_s = _SLIDES_S[task.number % len(_SLIDES_S)]
+            slideshow(photos, task.seed + task.number, slide_s).write(path)
         try:
             items = {profile: listed_clip(path, profile) for profile in task.profiles}
             items[PLAIN] = plain_clip(path)
+            clip = read_clip(path) if task.edits else None
         except (MediaError, av.FFmpegError):
             return None
         copies = []
-        if task.with_copies:
-            clip = read_clip(path)
-            for edit in VIDEO_EDITS:
+        if clip is not None:
+            for edit in _wanted(VIDEO_EDITS, task):
                 made = folder / "copy.mp4"
                 edit.made(clip, task.seed + task.number).write(made)
                 hashed = {OURS: hash_video_file(made), PLAIN: plain_clip(made)}
@@ -115,7 +138,7 @@ def plain_clip(path: Path) -> Item:
     with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
         next_s = 0.0
         for frame in container.decode(video=0):
-            if frame.time < next_s:
+            if frame.pts is None or frame.time < next_s:
                 continue
             next_s += _EVERY_S
             bits, quality = pdqhash.compute(frame.to_ndarray(format="rgb24"))
@@ -144,11 +167,13 @@ def hash_text(task: Task) -> Original | None:
     if task.with_peer:
         items[THREATEXCHANGE] = quality_peer.text(text)
     copies = []
-    if task.with_copies:
+    if task.edits:
         others = ((str(other), _long_text(other)) for other in task.paths[1:])
         other, foreign = next(((name, found) for name, found in others if found), ("", text))
         document = paged([text, foreign], 0, random.Random(f"{task.seed}/{task.number}"))  # noqa: S311
         for name, edit in TEXT_EDITS.items():
+            if name not in task.edits:
+                continue
             seeded = random.Random(f"{task.seed}/{name}/{task.number}")  # noqa: S311
             made = edit(document, seeded)
             hashed = {OURS: hash_document(made.encode("utf-8", "replace"))}
@@ -165,18 +190,6 @@ def _long_text(path: Path) -> str | None:
     except MediaError:
         return None
     return text if len(text) >= MIN_CHARACTERS else None
-
-
-class Named(Protocol):
-    """An edit, as tables show it."""
-
-    @property
-    def name(self) -> str:
-        """What it does."""
-
-    @property
-    def group(self) -> str:
-        """The kind of edit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What the quality bench works on: originals, their edited copies, and where they come from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,12 @@ SUFFIXES: Final[Mapping[str, frozenset[str]]] = {
     "images": frozenset(
         {".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".heic", ".bmp", ".tif", ".tiff"}
     ),
-    "videos": frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"}),
+    "videos": frozenset(
+        {
+            *(".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".3gp"),
+            *(".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".ogv"),
+        }
+    ),
     "documents": frozenset(
         {
             ".pdf",
@@ -76,7 +81,7 @@ class Task:
             others, one of which gives foreign words.
         profiles: of `PROFILES`, those to hash it by.
         seed: of the edits.
-        with_copies: make the edited copies too.
+        edits: the names of those to make copies by; without one, no copies are made.
         with_peer: hash by python-threatexchange too.
     """
 
@@ -84,7 +89,7 @@ class Task:
     paths: tuple[Path, ...]
     profiles: tuple[str, ...]
     seed: int
-    with_copies: bool
+    edits: frozenset[str]
     with_peer: bool
 
 
@@ -97,12 +102,21 @@ def files_of(kind: str, folder: Path) -> list[Path]:
     )
 
 
-def sources(kind: str, folder: Path, limit: int | None = None) -> list[tuple[Path, ...]]:
-    """What the originals are made of: files, or photographs by threes when there is no clip.
+def sources(kind: str, folders: Sequence[Path], limit: int | None = None) -> list[tuple[Path, ...]]:
+    """What the originals are made of: files; of a folder without a clip, photographs by threes.
 
     Raises:
-        ValueError: there is none.
+        ValueError: a folder holds none.
     """
+    found = [paths for folder in folders for paths in _sources(kind, folder)]
+    if kind == "documents":
+        files = [path for (path,) in found]
+        around = [*files, *files]
+        found = [tuple(around[at : at + min(_OTHERS, len(files))]) for at in range(len(files))]
+    return found[:limit]
+
+
+def _sources(kind: str, folder: Path) -> list[tuple[Path, ...]]:
     found: list[tuple[Path, ...]] = [(path,) for path in files_of(kind, folder)]
     if not found and kind == "videos":
         photos = files_of("images", folder)
@@ -111,8 +125,4 @@ def sources(kind: str, folder: Path, limit: int | None = None) -> list[tuple[Pat
     if not found:
         why = f"no {kind} in this folder" if folder.is_dir() else "no such folder"
         raise ValueError(f"{folder.name}: {why}")
-    if kind == "documents":
-        files = [path for (path,) in found]
-        around = [*files, *files]
-        found = [tuple(around[at : at + min(_OTHERS, len(files))]) for at in range(len(files))]
-    return found[:limit]
+    return found

@@ -19,11 +19,10 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from bench import image_drawing as drawn
 from bench.image_drawing import Picture, Random
 
-# Edits hold the whole clip: 30 s at 25 pictures a second, 640 pixels wide, take 520 MB.
+# Edits hold the whole clip: 30 s at 25 pictures a second, 480 pixels wide, take 290 MB.
 MAX_PICTURES: Final = 750
-MAX_SIDE: Final = 640
-_SLIDE_S: Final = 4
-_SLIDE_FPS: Final = 24
+MAX_SIDE: Final = 480
+_SLIDE_FPS: Final = 15
 _SLIDE_SIZE: Final = (480, 320)
 _INTRO_S: Final = 4
 
@@ -79,7 +78,7 @@ class Clip:
 
 
 def read_clip(path: Path) -> Clip:
-    """The first pictures of a file, no side over `MAX_SIDE`, at most `MAX_PICTURES`.
+    """The first pictures of a file as it is shown, no side over `MAX_SIDE`, at most `MAX_PICTURES`.
 
     Raises:
         OSError: it cannot be read as a video.
@@ -89,7 +88,8 @@ def read_clip(path: Path) -> Clip:
         stream = container.streams.video[0]
         fps = float(stream.average_rate or 25)
         for frame in container.decode(stream):
-            picture = Image.fromarray(frame.to_ndarray(format="rgb24"))
+            pixels = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90) % 4)
+            picture = Image.fromarray(np.ascontiguousarray(pixels))
             picture.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BICUBIC)
             pictures.append(picture)
             if len(pictures) == MAX_PICTURES:
@@ -97,12 +97,13 @@ def read_clip(path: Path) -> Clip:
     return Clip(tuple(pictures), fps)
 
 
-def slideshow(photos: Sequence[Picture], seed: int) -> Clip:
-    """A clip of photographs: the camera wanders over each for four seconds, then cuts.
+def slideshow(photos: Sequence[Picture], seed: int, slide_s: int = 4) -> Clip:
+    """A clip of photographs: the camera wanders over each for some seconds, then cuts.
 
     Args:
         photos: RGB, at least one.
         seed: of where the camera goes.
+        slide_s: how long each is shown.
     """
     random = np.random.default_rng(seed)
     pictures = []
@@ -111,7 +112,7 @@ def slideshow(photos: Sequence[Picture], seed: int) -> Clip:
         # From one frame to another, each with 65 to 95 % of the photograph's width and height.
         shares = random.uniform(0.65, 0.95, 2)
         starts = random.uniform(0, 1, (2, 2)) * (1 - shares[:, None]) * room
-        for moment in np.linspace(0, 1, _SLIDE_S * _SLIDE_FPS):
+        for moment in np.linspace(0, 1, slide_s * _SLIDE_FPS):
             share = shares[0] + (shares[1] - shares[0]) * moment
             left, top = starts[0] + (starts[1] - starts[0]) * moment
             box = (left, top, left + room[0] * share, top + room[1] * share)

@@ -4,8 +4,9 @@
     a file's or a text's own hash  alone
     PDQ of a picture               alone, with a picture or a video's frame   near: in a document
     two-thirds tiles of a picture  two, with one picture                      near
-    PDQ or a tile of frames        30 % of either video's frames, and two;    near
-                                   or 30 % of the frames with one picture
+    PDQ or a tile of frames        30 % of the asked seconds or of the        near
+                                   listed frames, and two frames of each;
+                                   or 30 % of the seconds with one picture
     SimHash of a text              alone
     MinHash of chunks              half of either text's chunks, and two      near from a fifth on
     PDQ of pages without text      half of either document's such pages       near
@@ -36,6 +37,9 @@ MATCH_CHUNKS_SHARE: Final = 0.5
 MATCH_PAGES_SHARE: Final = 0.5
 NEAR_CHUNKS_SHARE: Final = 0.2
 MATCH_FRAMES: Final = 2
+# How many frames of a second are asked about is up to the device: more where the picture moves,
+# since none of a few may be near one that is listed. They are as many tries for one second.
+_SECOND_MS: Final = 1_000
 MATCH_TILES: Final = 2
 MATCH_CHUNKS: Final = 2
 # videohash is a collage of a frame a second: clips of another number of frames are not alike in it
@@ -100,9 +104,17 @@ class Asked:
         """For each hit, which frame of the asked item it is of: the same number, the same frame."""
         return _apart(self.positions(), self.found.queries)
 
+    def seconds(self) -> _Ints:
+        """For each hit, which second of the asked item it is of."""
+        return _apart(_seconds(self.positions()), self.found.queries)
+
     def listed_frames(self) -> _Ints:
         """For each hit, which frame of the listed item it is of."""
         return _apart(self.found.positions, self.found.entry_ids)
+
+
+def _seconds(positions: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    return np.where(positions == NO_POSITION, positions, positions // np.uint32(_SECOND_MS))
 
 
 def _apart(positions: npt.NDArray[np.uint32], hashes: npt.NDArray[np.generic]) -> _Ints:
@@ -236,16 +248,20 @@ def _frames(asked: Mapping[HashType, Asked], extent: Extent) -> _Items:
     hit = [own for own in of_frames if len(own.found)]
     found = Found.concat([own.found for own in hit])
     of_query = [own.frames() for own in hit]
+    of_seconds = [own.seconds() for own in hit]
     of_listed = [own.listed_frames() for own in hit]
     asked_at = [position for own in of_frames for position in own.question.positions]
-    query_count = len(set(asked_at) - {NO_POSITION}) + asked_at.count(NO_POSITION)
+    without = asked_at.count(NO_POSITION)
+    query_count = len(set(asked_at) - {NO_POSITION}) + without
+    second_count = len({at // _SECOND_MS for at in asked_at if at != NO_POSITION}) + without
     ids, first, groups = np.unique(found.item_ids, return_index=True, return_inverse=True)
     nothing = np.empty(0, np.int64)
     queried = _distinct(groups, np.concatenate([nothing, *of_query]), len(ids))
+    seconds = _distinct(groups, np.concatenate([nothing, *of_seconds]), len(ids))
     listed = _distinct(groups, np.concatenate([nothing, *of_listed]), len(ids))
     extents = np.array([extent(HashType.PDQ, item_id) for item_id in ids.tolist()], np.int64)
     extents = np.maximum(extents, listed)  # a list from elsewhere may have tiles of other frames
-    query_shares = (queried / max(query_count, 1)).astype(np.float32)
+    query_shares = (seconds / max(second_count, 1)).astype(np.float32)
     listed_shares = (listed / np.maximum(extents, 1)).astype(np.float32)
     by_query = (query_shares >= MATCH_FRAMES_SHARE) & (queried >= min(MATCH_FRAMES, query_count))
     # One frame of a listed video that is there again and again says little: a title, a flag.

@@ -309,11 +309,20 @@ def _add_export(commands: Subparsers) -> None:
         "write a bank as a list that loads back",
         "export REMOVED.csv --store ./store --bank REMOVED --format csv",
         "export - --store ./store --bank REMOVED --format ndjson | gzip > removed.ndjson.gz",
+        "export removed-videos --store ./store --bank REMOVED --format vpdq",
     )
-    command.add_argument("file", metavar="FILE|-", help="where to write; - is stdout")
+    command.add_argument(
+        "file",
+        metavar="FILE|-",
+        help="where to write; - is stdout; for vpdq a folder, new or empty",
+    )
     command.add_argument("--bank", type=_text, required=True, metavar="NAME")
     command.add_argument(
-        "--format", type=Format, choices=[Format.CSV, Format.NDJSON], default=Format.CSV
+        "--format",
+        type=Format,
+        choices=[Format.CSV, Format.NDJSON, Format.VPDQ],
+        default=Format.CSV,
+        help="csv (default) and ndjson hold all; vpdq a file for each video, of its frames alone",
     )
 
 

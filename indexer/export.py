@@ -17,6 +17,7 @@ from engine.hashes import Hash
 from engine.lmdb_store import LmdbReader
 from indexer.console import Console, took
 from indexer.exit_codes import ExitCode
+from indexer.export_vpdq import run_export_vpdq
 from indexer.feeds.csv_list import COLUMNS
 from indexer.feeds.opening import STDIN, Format
 from indexer.stores import require_bank
@@ -27,6 +28,8 @@ _CSV_BREAKERS = frozenset("\n\r\0")
 
 def run_export(options: Namespace, console: Console) -> ExitCode:
     """Writes every item of a bank, at one checkpoint."""
+    if options.format is Format.VPDQ:
+        return run_export_vpdq(options, console)
     started_ms = console.clock.monotonic_ms()
     items = hashes = 0
     encode: Callable[[ListedItem], str] = (

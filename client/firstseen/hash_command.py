@@ -12,7 +12,7 @@ from typing import Final
 from firstseen.errors import MediaError
 from firstseen.hashing.file import FileOptions, bank_files, hash_items
 from firstseen.hashing.forms import BankProfile
-from firstseen.hashing.vpdq import write_text
+from firstseen.hashing.vpdq import by_the_clock, frames_of, text_of
 from firstseen.items import Hash, HashType, Item, MediaType
 from firstseen.progress import Bars, printable
 
@@ -62,7 +62,7 @@ def _file_options(options: Namespace) -> FileOptions:
 def _vpdq(items: tuple[Item, ...]) -> str:
     for item in items:
         if item.media_type is MediaType.VIDEO:
-            return write_text(item)
+            return text_of(by_the_clock(frames_of(item)))
     raise NoVideoError("no video, and vPDQ is of nothing else")
 
 

@@ -5,12 +5,12 @@ many are taken as a check samples: two a second at the beginning, then one.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 from engine.entries import NewItem
 from engine.hashes import Hash, HashType, HashValue, Item, MediaType
-from firstseen.hashing.video_limits import Sampling
-from firstseen.hashing.vpdq import VpdqError, VpdqFrame, parse_json, parse_line
+from firstseen.hashing.vpdq import VpdqError, VpdqFrame, by_the_clock, parse_json, parse_line
 from indexer.feeds.lines import Line
 from indexer.feeds.reading import MAX_ITEM_HASHES, Defaults, Read
 
@@ -86,13 +86,5 @@ class VpdqList:
 
 def _sampled(frames: Iterable[VpdqFrame]) -> Iterator[Hash]:
     """At most one frame more than an item may have, so that too many are told from enough."""
-    sampling = Sampling()
-    next_ms = 0
-    count = 0
-    for value, quality, offset_ms in frames:
-        if offset_ms < next_ms or count > MAX_ITEM_HASHES:
-            continue
-        count += 1
-        step_ms = sampling.step_at(offset_ms, None)
-        next_ms = (offset_ms // step_ms + 1) * step_ms
+    for value, quality, offset_ms in islice(by_the_clock(frames), MAX_ITEM_HASHES + 1):
         yield Hash(HashType.PDQ, HashValue(value), quality, offset_ms)

@@ -239,9 +239,43 @@ def test_folder_without_clips_gives_clips_of_three_photographs(
     photos: tuple[Path, ...], tmp_path: Path
 ) -> None:
     folder = small_photos(photos, tmp_path / "photos", 7)
-    assert [len(paths) for paths in sources("videos", folder)] == [3, 3]
+    assert [len(paths) for paths in sources("videos", [folder])] == [3, 3]
     with pytest.raises(ValueError, match="no images"):
-        sources("images", tmp_path / "photos" / "none")
+        sources("images", [folder, folder / "none"])
+
+
+def test_corpus_is_of_all_folders_given(photos: tuple[Path, ...], tmp_path: Path) -> None:
+    folder = small_photos(photos, tmp_path / "photos", 3)
+    clips = tmp_path / "clips"
+    (clips / "more").mkdir(parents=True)
+    small_photos(photos, clips / "stills", 3)  # beside clips, photographs are none
+    for name in ("b.mp4", "a.MOV", "more/c.webm"):
+        (clips / name).touch()
+    found = [[path.name for path in paths] for paths in sources("videos", [clips, folder])]
+    assert found[:3] == [["a.MOV"], ["b.mp4"], ["c.webm"]]
+    assert [len(paths) for paths in found[3:]] == [3]
+    assert len(sources("videos", [clips, folder], limit=2)) == 2
+
+
+def test_clips_that_show_the_same_are_no_false_pair(tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    small = clip().part(0, 0.5)
+    for name in ("one-a.mp4", "one-b.mp4", "other.mp4"):
+        small.write(folder / name)
+    words = ["quality", "videos", str(folder), "--profiles", "lean", "--unrelated", "10"]
+    words += ["--edits", "mirror", "--jobs", "1", "--out", str(tmp_path / "run.json")]
+    assert main([*words, "--same", "one-*", "nothing*"]) == 0
+    (row,) = Run.read(tmp_path / "run.json").rows
+    assert (row["edit"], row["recall_percent"]["lean"]) == ("mirror", 100)
+    # Each of the three finds all three; of the six pairs, two are of one thing.
+    assert row["false_pairs"]["lean"] == 4
+
+
+def test_unknown_edit_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["quality", "videos", str(tmp_path), "--edits", "mirror", "mirrored"]
+    assert main(words) != 0
+    assert "no such edit: mirrored; there are: reenc crf38," in capsys.readouterr().err
 
 
 def test_quality_of_pictures_is_measured_shown_and_drawn(

@@ -6,9 +6,11 @@
 import struct
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
+from typing import Final
 
 import av
 import numpy as np
@@ -79,6 +81,54 @@ def write_clip(
             container.mux(stream.encode(as_frame(picture)))
         container.mux(stream.encode(None))
     return path
+
+
+@dataclass(frozen=True, slots=True)
+class MadeClip:
+    """One of a long row of clips that differ in every way that a hash of a whole clip may see.
+
+    They are without loss and of pictures that Pillow makes by integers, so that a file decodes to
+    the same pixels wherever it is made.
+
+    Attributes:
+        number: of the clip; settles all else.
+    """
+
+    number: int
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        return f"made-{self.number:02}.{('mp4', 'mkv')[self.number % 2]}"
+
+    @property
+    def seconds(self) -> float:
+        """How long it is; a collage of videohash changes its shape at 1, 4, 9, ... pictures."""
+        return (1, 2.3, 3.7, 5, 7.5, 9.9, 12, 16.4, 25, 33, 61)[self.number % 11]
+
+    @property
+    def fps(self) -> float:
+        """Of its pictures, of which there are 160 at most."""
+        rate = (5, 6, 8, 10, 12.5, 15, 24_000 / 1_001, 24, 25, 30, 50, 60)[self.number % 12]
+        while rate * self.seconds > 160:
+            rate /= 2
+        return rate
+
+    def write(self, folder: Path) -> Path:
+        """Makes the file; returns its path."""
+        size = ((160, 90), (90, 160), (160, 120), (200, 112), (96, 96))[self.number % 5]
+        first = self.number * 3 % len(PHOTOS)
+        photos = (PHOTOS + PHOTOS)[first : first + 1 + self.number % 4]
+        pictures = pan(photos, self.seconds, self.fps, size)
+        if self.number % 7 == 3:
+            pictures = framed(pictures, (max(size),) * 2, "black")
+        elif self.number % 7 == 5:
+            pictures = framed(pictures, (size[0] + 32, size[1]), "white")
+        # Lossless in H.264 at eight bits.
+        return write_clip(folder / self.name, pictures, self.fps, crf="0")
+
+
+MADE: Final = tuple(map(MadeClip, range(80)))
 
 
 def write_pan(path: Path, seconds: float = 6, fps: float = 10, first: int = 0) -> Path:

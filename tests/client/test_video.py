@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -107,9 +107,11 @@ def test_item_is_frames_then_videohash_then_exact_hashes(clip: Path) -> None:
     assert item.hashes[-2].value == hashlib.sha256(clip.read_bytes()).digest()
     offsets = [h.frame_offset_ms for h in item.hashes[:-3]]
     assert offsets == sorted(offsets, key=lambda offset: offset or 0)
-    assert set(offsets) == set(range(0, 6_000, 500))
-    # Upright, mirrored, four tiles.
+    by_clock = set(range(0, 6_000, 500))
+    assert set(offsets) > by_clock
+    # Upright, mirrored, four tiles; of frames between, where the picture moves, no tiles.
     assert [h.type for h in item.hashes[:6]] == [HashType.PDQ] * 2 + [HashType.PDQ_TILE] * 4
+    assert {h.frame_offset_ms for h in frames(item, HashType.PDQ_TILE)} == by_clock
 
 
 def test_profiles_list_more_and_more_of_a_frame(clip: Path, listed: Item) -> None:
@@ -128,6 +130,50 @@ def test_short_clip_has_two_frames_a_second_and_a_longer_one_has_one(tmp_path: P
 
     assert offsets(19) == [*range(0, 19_000, 500)]
     assert offsets(21) == [*range(0, 21_000, 1_000)]
+
+
+def wandering(fps: int, first: int, count: int) -> Iterator[Image.Image]:
+    """A camera that moves over a photograph, by a quarter of its own picture in a second."""
+    with Image.open(PHOTOS[0]) as opened:
+        photo = opened.convert("RGB").resize((1_600, 900))
+    for index in range(first, first + count):
+        x, y = (500 * (1 + np.sin(index / fps * s)) for s in (0.3, 0.4))
+        yield photo.resize((160, 120), Image.Resampling.BILINEAR, (x, y / 2, x + 600, y / 2 + 400))
+
+
+def test_part_of_a_video_that_moves_fast_is_found_wherever_it_begins(tmp_path: Path) -> None:
+    listed = hash_video_file(
+        write_clip(tmp_path / "a.mp4", wandering(30, 0, 240), 30), bank_options()
+    )
+    path = write_clip(tmp_path / "b.mp4", wandering(30, 67, 90), 30, crf="32")  # at 2.23 s
+    item, steady = (
+        hash_video_file(path, VideoOptions(sampling=Sampling(moving_below_ms=below_ms)))
+        for below_ms in (60_000, 0)
+    )
+
+    def seconds(asked: Item) -> set[int]:
+        return {(a.frame_offset_ms or 0) // 1_000 for a, _ in near(asked, listed, HashType.PDQ)}
+
+    assert seconds(item) == {0, 1, 2}
+    assert len(seconds(steady)) < 2
+    # By the clock it is as it was, and what is between is more than that only where it must be.
+    own = {h for h in steady.hashes if h.frame_offset_ms is not None}
+    assert own < set(item.hashes)
+    assert len({h.frame_offset_ms for h in frames(item)}) < 60  # of 90
+
+
+def test_frames_between_give_way_to_those_by_the_clock(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", wandering(30, 0, 240), 30)
+    steady = hash_video_file(path, VideoOptions(sampling=Sampling(moving_below_ms=0)))
+    few = hash_video_file(path, VideoOptions(max_hashes=len(steady.hashes) + 20))
+    assert set(steady.hashes) < set(few.hashes)
+    assert len(few.hashes) <= len(steady.hashes) + 20
+    assert [h.frame_offset_ms for h in frames(few)] == sorted(
+        h.frame_offset_ms for h in frames(few)
+    )  # type: ignore[type-var]
+    # What is listed has none of them.
+    offsets = {h.frame_offset_ms for h in frames(hash_video_file(path, bank_options()))}
+    assert offsets == set(range(0, 8_000, 500))
 
 
 def test_key_frames_alone_are_fewer_and_still_match(
@@ -232,7 +278,7 @@ def test_progress_is_told_to_the_end(clip: Path) -> None:
     told: list[tuple[int, int | None]] = []
     hash_video_file(clip, progress=lambda done, length: told.append((done, length)))
     assert told[0] == (0, 6_000)
-    assert told[-1] == (5_500, 6_000)
+    assert told[-1] == (5_900, 6_000)  # the last frame of sixty, since it moves
 
 
 def test_bars_are_cut_off_and_a_dark_picture_is_not() -> None:

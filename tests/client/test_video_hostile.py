@@ -83,8 +83,9 @@ def test_decoder_refuses_frames_that_are_larger_than_the_file_says(
 def test_frames_after_the_longest_duration_are_left_out(clip: Path) -> None:
     options = VideoOptions(limits=VideoLimits(duration_ms=1_000))
     hashes = hash_video_file(clip, options).hashes
-    offsets = {h.frame_offset_ms for h in hashes if h.type is HashType.PDQ}
-    assert offsets == {0, 500, 1_000}
+    offsets = {h.frame_offset_ms or 0 for h in hashes if h.type is HashType.PDQ}
+    assert offsets > {0, 500, 1_000}
+    assert max(offsets) == 1_000
 
 
 def test_time_is_looked_at_between_frames(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:

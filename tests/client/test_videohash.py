@@ -14,11 +14,12 @@ from firstseen.hashing.video import hash_video_file
 from firstseen.hashing.video_limits import VideoLimits
 from firstseen.hashing.videohash import MAX_FRAMES, Collage, videohash
 from firstseen.items import Hash, HashType
-from tests.client.clips import PHOTOS, as_frame, framed, pan, write_clip
+from tests.client.clips import MADE, PHOTOS, MadeClip, as_frame, framed, pan, write_clip
 from tests.conftest import ROOT
 
 DATA = ROOT / "tests" / "data"
 EXPECTED: dict[str, Any] = json.loads((DATA / "videohash.json").read_text())
+FAST = 11  # of the clips that are made; the others take half a minute together
 
 
 def own(path: Path) -> str:
@@ -37,6 +38,18 @@ def test_hash_is_the_packages_own(name: str) -> None:
 @pytest.mark.parametrize("name", EXPECTED["shared"])
 def test_hash_of_metas_clips_is_the_packages_own(shared_data: Path, name: str) -> None:
     assert own(shared_data / "video" / name) == EXPECTED["shared"][name]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [pytest.param(made, marks=pytest.mark.slow if made.number >= FAST else ()) for made in MADE],
+    ids=lambda made: made.name,
+)
+def test_hash_of_clips_of_every_length_and_shape_is_the_packages_own(
+    made: MadeClip, tmp_path: Path
+) -> None:
+    expected = EXPECTED["made"][made.name]
+    assert own(made.write(tmp_path)) in ([expected] if isinstance(expected, str) else expected)
 
 
 def of_type(hashes: Iterable[Hash], hash_type: HashType) -> list[Hash]:

@@ -120,7 +120,9 @@ class Naive:
         seen = {self._frame(hit.query.position, hit.query) for hit in whole + tiles}
         shown = {self._frame(hit.position, hit.entry_id) for hit in whole + tiles}
         size = max(self._extent(listed, HashType.PDQ), len(shown))
-        of_query, of_listed = len(seen) / len(asked), len(shown) / size
+        seconds = {self._second(q) for q in queries if q.type in FRAMES}
+        of_query = len({self._second(hit.query) for hit in whole + tiles}) / len(seconds)
+        of_listed = len(shown) / size
         media = listed.item.media_type
         by_query = of_query >= 0.3 and len(seen) >= min(2, len(asked))
         by_listed = of_listed >= 0.3 and len(shown) >= 2 and len(seen) >= 2
@@ -133,6 +135,10 @@ class Naive:
     def _frame(position: int, of_none: object) -> object:
         """What tells a frame: its position, or what has none and so is one by itself."""
         return of_none if position == NO_POSITION else position
+
+    @staticmethod
+    def _second(query: _Query) -> object:
+        return query if query.position == NO_POSITION else query.position // 1_000
 
     def _pair(self, hit: _Hit, hits: list[_Hit]) -> bool:
         same = [

@@ -2,15 +2,17 @@
 
 import io
 import json
+import stat
 from pathlib import Path
 
 import pytest
 
 from engine.entries import Labels, NewItem
 from engine.hashes import HashType, MediaType
+from indexer.exit_codes import ExitCode
 from indexer.feeds.opening import Format, ReadOptions, read_file
 from indexer.feeds.reading import MAX_ITEM_HASHES, Defaults, Read
-from tests.indexer.stores import listed, run, value
+from tests.indexer.stores import listed, pdq_lines, run, run_json, value
 
 
 def lines(count: int, fps: float = 30) -> str:
@@ -71,3 +73,57 @@ def test_file_is_loaded_by_the_command(store: Path, tmp_path: Path) -> None:
     [(item, _)] = listed(store)
     assert item.media_type is MediaType.VIDEO
     assert [hash_.frame_offset_ms for hash_ in item.hashes] == [0, 500, 1_000, 1_500]
+
+
+def video(first: int, count: int) -> str:
+    """An item as NDJSON: of each frame two hashes and a tile, and what vPDQ has no place for."""
+    hashes: list[dict[str, object]] = [{"type": "md5", "value": value(first, 16).hex()}]
+    for frame in range(count):
+        own = {"quality": 90, "frame_offset_ms": frame * 500}
+        hashes += [
+            {"type": type_, "value": value(first + 3 * frame + n).hex(), **own}
+            for n, type_ in enumerate(("pdq", "pdq", "pdq_tile"))
+        ]
+    return json.dumps({"media_type": "video", "hashes": hashes, "source": "unit"}) + "\n"
+
+
+def test_videos_are_exported_and_load_back_as_their_frames(store: Path, tmp_path: Path) -> None:
+    feed = tmp_path / "list.ndjson"
+    feed.write_text(video(0, 4) + video(100, 30))
+    pictures = tmp_path / "pictures.txt"
+    pictures.write_text(pdq_lines(2, first=900))
+    for path in (feed, pictures):
+        run_json("load", path, "--bank", "REMOVED", "--store", store)
+    out = tmp_path / "videos"
+    words = ("export", out, "--bank", "REMOVED", "--format", "vpdq", "--store", store)
+    told = run_json(*words)
+    assert (told["videos"], told["frames"], told["left_out"]) == (2, 34, 2)
+    files = sorted(out.iterdir(), key=lambda path: int(path.name.partition(".")[0]))
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    for path in files:
+        run_json("load", path, "--bank", "COPY", "--create-bank", "--store", store)
+    copies = [item for item, _ in listed(store, "COPY")]
+    assert [item.media_type for item in copies] == [MediaType.VIDEO] * 2
+    assert [
+        [(h.type, h.value, h.quality, h.frame_offset_ms) for h in i.hashes] for i in copies
+    ] == [
+        [(HashType.PDQ, value(first + 3 * n), 90, n * 500) for n in range(count)]
+        for first, count in ((0, 4), (100, 30))
+    ]
+
+
+def test_export_of_videos_wants_an_empty_folder(store: Path, tmp_path: Path) -> None:
+    feed = tmp_path / "list.ndjson"
+    feed.write_text(video(0, 2))
+    run_json("load", feed, "--bank", "REMOVED", "--store", store)
+    out = tmp_path / "videos"
+    out.mkdir()
+    words = ("--bank", "REMOVED", "--format", "vpdq", "--store", store)
+    assert run("export", out, *words).returncode == ExitCode.DONE
+    [file] = out.iterdir()
+    before = file.read_bytes()
+    again = run("export", out, *words)
+    assert again.returncode == ExitCode.FILE
+    assert file.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["list.ndjson", "store", "videos"]
+    assert run("export", "-", *words).returncode == ExitCode.USAGE

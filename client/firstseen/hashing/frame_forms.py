@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from firstseen.hashing.forms import BankProfile, crop_boxes, telling, tile_boxes
+from firstseen.hashing.frames import Frame
 from firstseen.hashing.luma import Box, Luma
 from firstseen.hashing.pdq import Pdq
 from firstseen.items import Hash, HashType
@@ -25,16 +26,18 @@ class HashedFrame:
         whole: PDQ of the frame as it is.
         hashes: of the picture with and without its bars, as it is first; never none.
         parts: of its tiles and crops.
+        is_between: see `Frame`.
     """
 
     offset_ms: int
     whole: Hash
     hashes: tuple[Hash, ...]
     parts: tuple[Hash, ...]
+    is_between: bool = False
 
 
 def asked_frame(
-    luma: Luma, whole: Pdq, inside: Box, offset_ms: int, *, mirrored: bool
+    luma: Luma, whole: Pdq, inside: Box, frame: Frame, *, mirrored: bool
 ) -> HashedFrame | None:
     """Hashes a frame that is asked about; None when it shows too little to be told from others.
 
@@ -42,19 +45,20 @@ def asked_frame(
         luma: the frame.
         whole: its PDQ.
         inside: the picture inside its bars.
-        offset_ms: from the start of the video.
+        frame: which it is; one between has no parts.
         mirrored: the mirror image as well.
     """
     kept = _kept(luma, whole, inside)
     hashes = [pdq.hash() for pdq in kept]
     if mirrored:
         hashes += [pdq.mirrored() for pdq in kept]
-    parts = [tile for box in _grounds(luma, inside) for tile in _tiles(luma, box)]
-    return _frame(offset_ms, whole, hashes, parts)
+    grounds = () if frame.is_between else _grounds(luma, inside)
+    parts = [tile for box in grounds for tile in _tiles(luma, box)]
+    return _frame(frame, whole, hashes, parts)
 
 
 def listed_frame(
-    luma: Luma, whole: Pdq, inside: Box, offset_ms: int, profile: BankProfile
+    luma: Luma, whole: Pdq, inside: Box, frame: Frame, profile: BankProfile
 ) -> HashedFrame | None:
     """Hashes a frame that is listed; else as `asked_frame`.
 
@@ -62,7 +66,7 @@ def listed_frame(
         luma: the frame.
         whole: its PDQ.
         inside: the picture inside its bars.
-        offset_ms: from the start of the video.
+        frame: which it is.
         profile: which of its parts.
     """
     hashes = [pdq.hash() for pdq in _kept(luma, whole, inside)]
@@ -70,7 +74,7 @@ def listed_frame(
     if profile is not BankProfile.LEAN:
         for box in _grounds(luma, inside):
             parts += [*_tiles(luma, box), *_crops(luma, box, profile)]
-    return _frame(offset_ms, whole, hashes, parts)
+    return _frame(frame, whole, hashes, parts)
 
 
 def of_frame(hash_: Hash, offset_ms: int) -> Hash:
@@ -101,9 +105,10 @@ def _crops(luma: Luma, inside: Box, profile: BankProfile) -> Iterator[Hash]:
     return (pdq.hash() for pdq in telling(luma, crop_boxes(inside, profile)))
 
 
-def _frame(offset_ms: int, whole: Pdq, hashes: list[Hash], parts: list[Hash]) -> HashedFrame | None:
+def _frame(frame: Frame, whole: Pdq, hashes: list[Hash], parts: list[Hash]) -> HashedFrame | None:
     if not hashes:  # then its parts would tell as little
         return None
-    own = dict.fromkeys(of_frame(hash_, offset_ms) for hash_ in hashes)
-    others = dict.fromkeys(of_frame(hash_, offset_ms) for hash_ in parts)
-    return HashedFrame(offset_ms, whole.hash(), tuple(own), tuple(others))
+    at_ms = frame.offset_ms
+    own = dict.fromkeys(of_frame(hash_, at_ms) for hash_ in hashes)
+    others = dict.fromkeys(of_frame(hash_, at_ms) for hash_ in parts)
+    return HashedFrame(at_ms, whole.hash(), tuple(own), tuple(others), frame.is_between)

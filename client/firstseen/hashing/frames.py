@@ -18,6 +18,7 @@ import av.video
 import numpy as np
 
 from firstseen.errors import MediaError
+from firstseen.hashing.motion import Motion
 from firstseen.hashing.pdq import Pixels
 from firstseen.hashing.video_limits import (
     MAX_OFFSET_MS,
@@ -57,10 +58,12 @@ class Frame:
     Attributes:
         offset_ms: from the start of the video.
         pixels: what it shows.
+        is_between: taken since the picture had moved, between two that are sampled by the clock.
     """
 
     offset_ms: int
     pixels: Pixels
+    is_between: bool = False
 
 
 def video_frames(
@@ -69,6 +72,7 @@ def video_frames(
     limits: VideoLimits,
     progress: Progress | None = None,
     watch: Watch | None = None,
+    motion: Motion | None = None,
 ) -> Iterator[Frame]:
     """The sampled frames of a video.
 
@@ -78,6 +82,8 @@ def video_frames(
         limits: what it may cost.
         progress: told at every sampled frame.
         watch: shown every frame, when all are decoded and of no more than an hour.
+        motion: says which frames to take between, when all are decoded, of no more than
+            `Sampling.moving_below_ms`.
 
     Raises:
         MediaError: not a video of an allowed format, without a frame that can be decoded, or
@@ -90,7 +96,7 @@ def video_frames(
     budget = Budget(limits)
     found = False
     with refusing_damage(), open_video(stream, limits) as container:
-        for frame in _sampled(container, sampling, limits, budget, progress, watch):
+        for frame in _sampled(container, sampling, limits, budget, progress, watch, motion):
             found = True
             yield frame
     if not found:
@@ -148,6 +154,7 @@ def _sampled(
     budget: Budget,
     progress: Progress | None,
     watch: Watch | None,
+    motion: Motion | None,
 ) -> Iterator[Frame]:
     stream = video_stream(container, limits)
     duration_ms = _duration_ms(container, stream)
@@ -156,7 +163,7 @@ def _sampled(
     context.thread_count = limits.threads
     if sampling.only_key_frames(duration_ms):
         context.skip_frame = "NONKEY"
-        watch = None
+        watch = motion = None
     if (duration_ms or 0) > _WATCHED_MS:
         watch = None
     file_start_s = (container.start_time or 0) / av.time_base
@@ -174,13 +181,19 @@ def _sampled(
         if offset_ms > min(limits.duration_ms, MAX_OFFSET_MS):
             return
         if offset_ms < next_ms:
-            continue
+            length_ms = offset_ms if duration_ms is None else duration_ms
+            is_short = length_ms < sampling.moving_below_ms
+            if motion is None or not is_short or not motion.has_moved(frame):
+                continue
+        elif motion is not None:
+            motion.take(frame)
         if count == limits.frames:
             raise MediaError(f"over {limits.frames:,} sampled frames")
         count += 1
+        is_between = offset_ms < next_ms
         step_ms = sampling.step_at(offset_ms, duration_ms)
         next_ms = (offset_ms // step_ms + 1) * step_ms
-        yield Frame(offset_ms, _pixels(frame))
+        yield Frame(offset_ms, _pixels(frame), is_between)
         if progress is not None:
             progress(offset_ms, duration_ms)
 

@@ -19,6 +19,7 @@ from firstseen.hashing.frame_forms import HashedFrame, asked_frame, listed_frame
 from firstseen.hashing.frames import Frame, Watch, video_frames
 from firstseen.hashing.item_limits import BANK_HASHES, QUERY_HASHES
 from firstseen.hashing.luma import Box, Luma
+from firstseen.hashing.motion import Motion
 from firstseen.hashing.pdq import Pdq, luma_of
 from firstseen.hashing.video_limits import Progress, Sampling, VideoLimits
 from firstseen.hashing.videohash import Collage
@@ -130,7 +131,8 @@ def seen_hashes(
         if options.videohash:
             collage = Collage(find_crop(stream, limits))
             watch = collage.see
-        sampled = video_frames(stream, sampling, limits, progress, watch)
+        motion = Motion() if options.profile is None else None
+        sampled = video_frames(stream, sampling, limits, progress, watch, motion)
     kept, best = _hashed(sampled, options)
     whole = collage.hash() if collage is not None else None
     hashes: tuple[Hash, ...] = ()
@@ -146,6 +148,7 @@ def _hashed(
 ) -> tuple[list[HashedFrame], Hash | None]:
     """The frames worth keeping, and the best hash of all."""
     kept: list[HashedFrame] = []
+    last: dict[bool, Hash] = {}  # kept: False by the clock, True of any kind
     best: Hash | None = None
     for block in _blocks(sampled):
         box = picture_inside([frame.pixels for frame in block])
@@ -155,20 +158,24 @@ def _hashed(
             whole = of_frame(pdq.hash(), frame.offset_ms)
             if best is None or (whole.quality or 0) > (best.quality or 0):
                 best = whole
-            if kept and _bits_apart(whole, kept[-1].whole) <= _SAME_BITS:
+            before = last.get(frame.is_between)
+            if before is not None and _bits_apart(whole, before) <= _SAME_BITS:
                 continue
-            hashed = _hashed_frame(luma, pdq, box or luma.whole, frame.offset_ms, options)
+            hashed = _hashed_frame(luma, pdq, box or luma.whole, frame, options)
             if hashed is not None:
                 kept.append(hashed)
+                last[True] = whole
+                if not frame.is_between:
+                    last[False] = whole
     return kept, best
 
 
 def _hashed_frame(
-    luma: Luma, pdq: Pdq, inside: Box, offset_ms: int, options: VideoOptions
+    luma: Luma, pdq: Pdq, inside: Box, frame: Frame, options: VideoOptions
 ) -> HashedFrame | None:
-    if options.profile is None:
-        return asked_frame(luma, pdq, inside, offset_ms, mirrored=options.mirrored)
-    return listed_frame(luma, pdq, inside, offset_ms, options.profile)
+    if options.profile is not None:
+        return listed_frame(luma, pdq, inside, frame, options.profile)
+    return asked_frame(luma, pdq, inside, frame, mirrored=options.mirrored)
 
 
 def _blocks(sampled: Iterable[Frame]) -> Iterator[list[Frame]]:
@@ -188,6 +195,22 @@ def _blocks(sampled: Iterable[Frame]) -> Iterator[list[Frame]]:
 
 
 def _chosen(kept: Sequence[HashedFrame], max_hashes: int) -> tuple[Hash, ...]:
+    """As many hashes as may be sent, frames by the clock before those between.
+
+    Those between are there for their pictures alone, spread evenly over the video.
+    """
+    by_clock = [frame for frame in kept if not frame.is_between]
+    between = [frame for frame in kept if frame.is_between]
+    chosen = _of_clock(by_clock, max_hashes) if by_clock else ()
+    if between:
+        per_frame = max(len(frame.hashes) for frame in between)
+        more = _evenly(between, (max_hashes - len(chosen)) // per_frame)
+        hashes = [*chosen, *(hash_ for frame in more for hash_ in frame.hashes)]
+        chosen = tuple(sorted(hashes, key=lambda hash_: hash_.frame_offset_ms or 0))
+    return chosen
+
+
+def _of_clock(kept: Sequence[HashedFrame], max_hashes: int) -> tuple[Hash, ...]:
     """As many hashes as may be sent: frames before parts, both spread evenly over the video.
 
     Every second of a film may be the one that was cut out, so a list gives up parts before

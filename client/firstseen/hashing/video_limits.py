@@ -49,6 +49,8 @@ class Sampling:
         step_ms: between frames.
         dense_step_ms: between frames of a short clip.
         dense_below_ms: how long a short clip is at most.
+        moving_below_ms: how long a video is at most of which a question also holds frames in
+            between, where the picture moves; each costs as much as one by the clock.
         key_frames: look at key frames alone, from five times faster; of re-encoded copies 93
             in 100 are still found, of those that start elsewhere 73.
         key_frames_from_ms: how long a video is that is looked at by key frames in any case.
@@ -57,6 +59,7 @@ class Sampling:
     step_ms: int = 1_000
     dense_step_ms: int = 500
     dense_below_ms: int = 20_000
+    moving_below_ms: int = 60_000
     key_frames: bool = False
     key_frames_from_ms: int = 4 * 3600 * 1000
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
+from firstseen.hashing.video_limits import Sampling
 from firstseen.items import Hash, HashType, HashValue, Item, MediaType
 
 MAX_OFFSET_MS: Final = 7 * 24 * 3600 * 1000  # as the contract's
@@ -127,15 +128,38 @@ def frames_of(item: Item) -> Iterator[VpdqFrame]:
             yield VpdqFrame(hash_.value, hash_.quality or 0, offset_ms)
 
 
-def write_text(item: Item) -> str:
-    """An item as a text file.
+def by_the_clock(frames: Iterable[VpdqFrame]) -> Iterator[VpdqFrame]:
+    """As many frames as are listed of a video: two a second of the first twenty, then one.
 
-    Frames are numbered from 0 as they come: an item does not know the number that a frame has
+    Files of others hold every frame, and a question also holds some in between.
+    """
+    sampling = Sampling()
+    next_ms = 0
+    for frame in frames:
+        if frame.offset_ms < next_ms:
+            continue
+        step_ms = sampling.step_at(frame.offset_ms, None)
+        next_ms = (frame.offset_ms // step_ms + 1) * step_ms
+        yield frame
+
+
+def write_text(item: Item) -> str:
+    """An item as a text file; see `text_of`."""
+    return text_of(frames_of(item))
+
+
+def text_of(frames: Iterable[tuple[bytes, int, int]]) -> str:
+    """Frames as a text file.
+
+    They are numbered from 0 as they come: an item does not know the number that a frame has
     in the video.
+
+    Args:
+        frames: value, quality and milliseconds from the start, as `VpdqFrame`.
     """
     return "".join(
-        f"{number},{frame.quality},{frame.value.hex()},{frame.offset_ms / 1000:.3f}\n"
-        for number, frame in enumerate(frames_of(item))
+        f"{number},{quality},{value.hex()},{offset_ms / 1000:.3f}\n"
+        for number, (value, quality, offset_ms) in enumerate(frames)
     )
 
 
