@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CallError as error:
         _complain(str(error))
     except OSError as error:
-        _complain(f"{error.filename or ''}: {error.strerror or type(error).__name__}")
+        _complain(f"{error.filename or ''}: {error.strerror or 'cannot be read'}")
     else:
         return code
     return EXIT_ERROR
@@ -275,7 +275,7 @@ def _as_table(answers: Iterator[tuple[FileAnswer, float]], bars: Bars) -> Iterat
 def _reason(answer: FileAnswer) -> str:
     error = answer.error
     if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
+        return error.strerror or "cannot be read"
     return printable(str(error))
 
 
@@ -285,7 +285,7 @@ def _hash(options: argparse.Namespace) -> int:
     code = 0
     for path, error in run_hash(options):
         told = error.strerror if isinstance(error, OSError) else None
-        _complain(f"{printable(path)}: {told or printable(str(error)) or type(error).__name__}")
+        _complain(f"{printable(path)}: {told or printable(str(error)) or 'cannot be read'}")
         code = EXIT_ERROR
     return code
 

@@ -101,13 +101,14 @@ def _answer(path: Path, files: FileOptions, memory_mib: int) -> dict[str, object
             items = stream_items(stream, files)
     except OSError as error:
         if not _is_memory(error):
-            return {"reason": f"not readable: {error.strerror or type(error).__name__}"}
+            return {"reason": f"not readable: {error.strerror or 'no reason is told'}"}
         return {"reason": _over_memory(memory_mib)}
     except Exception as error:  # noqa: BLE001 - whatever a decoder raises costs one file
         if _is_memory(error):
             return {"reason": _over_memory(memory_mib)}
-        is_ours = isinstance(error, FirstseenError)
-        return {"reason": str(error) if is_ours else f"not readable: {type(error).__name__}"}
+        if isinstance(error, FirstseenError):
+            return {"reason": str(error)}
+        return {"reason": f"a fault of the program: {type(error).__name__}"}
     return {
         "items": [
             {

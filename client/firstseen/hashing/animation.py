@@ -112,8 +112,8 @@ def _opened(stream: BinaryIO, limits: VideoLimits) -> Iterator[Image.Image]:
     except UnidentifiedImageError:
         raise MediaError("not an animated picture of a known format") from None
     # Decoders raise what they like on damaged files: OSError, SyntaxError, struct.error, ...
-    except Exception as error:  # noqa: BLE001
-        raise MediaError(f"damaged picture ({type(error).__name__})") from None
+    except Exception:  # noqa: BLE001
+        raise MediaError("damaged picture") from None
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

@@ -104,8 +104,8 @@ def refusing_damage() -> Iterator[None]:
     try:
         yield
     # PyAV raises its own kinds, and others on numbers that no file has.
-    except (av.error.FFmpegError, ValueError, OverflowError, IndexError, MemoryError) as error:
-        raise MediaError(f"damaged video ({type(error).__name__})") from None
+    except (av.error.FFmpegError, ValueError, OverflowError, IndexError, MemoryError):
+        raise MediaError("damaged video") from None
 
 
 def open_video(stream: BinaryIO, limits: VideoLimits) -> av.container.InputContainer:
@@ -124,8 +124,8 @@ def open_video(stream: BinaryIO, limits: VideoLimits) -> av.container.InputConta
     }
     try:
         return av.open(stream, "r", options=options, io_open=_refused, metadata_errors="replace")
-    except av.error.FFmpegError as error:
-        raise MediaError(f"not a video of a known format ({type(error).__name__})") from None
+    except av.error.FFmpegError:
+        raise MediaError("not a video of a known format") from None
 
 
 # The list holds for all streams of a file, and sound that is not on it fails the whole file.

@@ -125,7 +125,7 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         raise MediaError(f"over {MAX_PIXELS:,} pixels") from error
     # Decoders raise what they like on damaged files: OSError, SyntaxError, struct.error, ...
     except Exception as error:
-        raise MediaError(f"damaged picture ({type(error).__name__})") from error
+        raise MediaError("damaged picture") from error
 
 
 def _check_size(picture: Image.Image) -> None:
