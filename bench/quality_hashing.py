@@ -5,7 +5,6 @@ Every copy is hashed by Firstseen's query side and, from the same file, as its p
 
 import io
 import random
-import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,8 +35,6 @@ from firstseen.items import Hash, HashType, HashValue, Item, MediaType
 
 # Copies are made from no more than what messengers send.
 _MAX_SIDE: Final = 1_280
-# What some PDFs give for letters without a code, and what no text file holds.
-_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _EVERY_S: Final = 1.0  # vPDQ's own default
 
 
@@ -156,7 +153,9 @@ def hash_text(task: Task) -> Original | None:
         for name, edit in TEXT_EDITS.items():
             seeded = random.Random(f"{task.seed}/{name}/{task.number}")  # noqa: S311
             made = edit(document, seeded)
-            data = _CONTROLS.sub(" ", made).encode("utf-8", "replace")
+            # Some PDFs give controls for letters without a code; no text file holds any.
+            shown = "".join(c if c.isprintable() else " " for c in made)
+            data = shown.encode("utf-8", "replace")
             hashed = {OURS: hash_document(data, exact_when_undecodable=True)}
             if task.with_peer:
                 hashed[THREATEXCHANGE] = quality_peer.text(made)
