@@ -68,7 +68,8 @@ def _kept(picture: Picture, _: Random) -> Picture:
     return picture
 
 
-def _saved(quality: int) -> Apply:
+def saved(quality: int) -> Apply:
+    """As a JPEG of this quality."""
     return lambda picture, _: jpeg(picture, quality)
 
 
@@ -130,7 +131,8 @@ def _cropped(left: float, top: float, right: float, bottom: float) -> Apply:
     return apply
 
 
-def _cropped_around(share: float) -> Apply:
+def cropped_around(share: float) -> Apply:
+    """Without this share of the width and of the height on each side."""
     return lambda picture, _: _inner(picture, share)
 
 
@@ -180,7 +182,8 @@ def _gamma(power: float) -> Apply:
     return lambda picture, _: picture.point(curve)
 
 
-def _grey(picture: Picture, _: Random) -> Picture:
+def grey(picture: Picture, _: Random) -> Picture:
+    """Without colours."""
     return picture.convert("L").convert("RGB")
 
 
@@ -203,7 +206,8 @@ def _saturated(picture: Picture, _: Random) -> Picture:
     return ImageEnhance.Color(picture).enhance(2.0)
 
 
-def _inverted(picture: Picture, _: Random) -> Picture:
+def inverted(picture: Picture, _: Random) -> Picture:
+    """Its negative."""
     return ImageOps.invert(picture)
 
 
@@ -216,7 +220,8 @@ def _sharpened(picture: Picture, _: Random) -> Picture:
     return picture.filter(ImageFilter.UnsharpMask(2, 150, 2))
 
 
-def _noisy(picture: Picture, random: Random) -> Picture:
+def noisy(picture: Picture, random: Random) -> Picture:
+    """With the noise of a bad sensor, 25 levels strong."""
     levels = np.asarray(picture, np.float32)
     noise = random.standard_normal(levels.shape, np.float32) * 25
     return Image.fromarray(np.clip(levels + noise, 0, 255).astype(np.uint8))
@@ -253,10 +258,10 @@ IMAGE_EDITS: Final[tuple[Edit, ...]] = (
     *_group(
         "re-encode, resize",
         ("identity", _kept),
-        ("jpeg q80", _saved(80)),
-        ("jpeg q50", _saved(50)),
-        ("jpeg q30", _saved(30)),
-        ("jpeg q10", _saved(10)),
+        ("jpeg q80", saved(80)),
+        ("jpeg q50", saved(50)),
+        ("jpeg q30", saved(30)),
+        ("jpeg q10", saved(10)),
         ("resize 50%", _scaled(0.5, 0.5)),
         ("resize 25%", _scaled(0.25, 0.25)),
         ("resize 10%", _scaled(0.1, 0.1)),
@@ -272,14 +277,14 @@ IMAGE_EDITS: Final[tuple[Edit, ...]] = (
         ("contrast x0.5", _contrast(0.5)),
         ("gamma 0.5", _gamma(0.5)),
         ("gamma 2", _gamma(2.0)),
-        ("grayscale", _grey),
+        ("grayscale", grey),
         ("sepia", _sepia),
         ("vignette+warm filter", _filtered),
         ("saturation x2", _saturated),
         ("blur 0.5%", _blurred(0.005)),
         ("blur 1.5%", _blurred(0.015)),
         ("sharpen", _sharpened),
-        ("noise s25", _noisy),
+        ("noise s25", noisy),
         ("pixelate 64", _pixelated),
     ),
     *_group(
@@ -307,11 +312,11 @@ IMAGE_EDITS: Final[tuple[Edit, ...]] = (
     ),
     *_group(
         "crop",
-        ("crop 2% each side", _cropped_around(0.02)),
-        ("crop 5% total (2.5/side)", _cropped_around(0.025)),
-        ("crop 10% total (5/side)", _cropped_around(0.05)),
-        ("crop 20% total (10/side)", _cropped_around(0.1)),
-        ("crop 30% total (15/side)", _cropped_around(0.15)),
+        ("crop 2% each side", cropped_around(0.02)),
+        ("crop 5% total (2.5/side)", cropped_around(0.025)),
+        ("crop 10% total (5/side)", cropped_around(0.05)),
+        ("crop 20% total (10/side)", cropped_around(0.1)),
+        ("crop 30% total (15/side)", cropped_around(0.15)),
         ("crop bottom 5%", _cropped(0, 0, 0, 0.05)),
         ("crop bottom 10%", _cropped(0, 0, 0, 0.1)),
         ("crop bottom 20%", _cropped(0, 0, 0, 0.2)),
@@ -354,7 +359,7 @@ IMAGE_EDITS: Final[tuple[Edit, ...]] = (
     ),
     *_group(
         "other",
-        ("invert", _inverted),
+        ("invert", inverted),
         ("half side-by-side (a/grey)", _beside_grey),
     ),
 )

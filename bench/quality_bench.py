@@ -1,9 +1,10 @@
 """How many edited copies are found, and what is found that is none.
 
 Each file of some folders is listed in a bank, in every profile, beside unrelated files and hashes.
-Each is edited in every way of `bench/image_edits.py` or `bench/video_edits.py`; the copy is
-hashed as a reporter's device would hash it, and as the tools that others use would. Then each rule
-of `bench/quality_match.py` says what the copy is a copy of.
+Each is edited in every way of `bench/image_edits.py`, `bench/video_edits.py`,
+`bench/document_edits.py` or `bench/page_edits.py`; the copy is hashed as a reporter's device would
+hash it, and as the tools that others use would. Then each rule of `bench/quality_match.py` says
+what the copy is a copy of.
 """
 
 import multiprocessing
@@ -51,7 +52,10 @@ _UNRELATED: Final = {
     "images": (MediaType.IMAGE, HashType.PDQ),
     "videos": (MediaType.VIDEO, HashType.PDQ),
     "documents": (MediaType.DOCUMENT, HashType.MINHASH),
+    "pages": (MediaType.DOCUMENT, HashType.PAGE_PDQ),
 }
+# Why python-threatexchange is not measured.
+_NO_PEER: Final = {"videos": "has no wheel of vPDQ", "pages": "does not compare pages"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,7 @@ def run(kind: str, options: Options) -> Run:
 def _peer(kind: str) -> str:
     """Whether python-threatexchange can be measured; a reason when it cannot."""
     if kind not in quality_peer.PEERS:
-        return "has no wheel of vPDQ"
+        return _NO_PEER[kind]
     try:
         quality_peer.prepare(kind)
     except PeerError as error:
@@ -230,6 +234,11 @@ def configurations(
     elif kind == "videos":
         add("vPDQ rule", PLAIN, VpdqRule(banks[PLAIN]))
         add("videohash", OURS, VideohashRule(first))
+    elif kind == "pages":
+        add("PDQ of the picture", OURS, PlainRule(first))
+        add("page PDQ", OURS, EngineRule(first, {HashType.PAGE_PDQ}))
+        add("Firstseen", OURS, EngineRule(first), has_near=True)
+        return found
     else:
         if THREATEXCHANGE in banks:
             add("TLSH (threatexchange)", THREATEXCHANGE, TlshRule(banks[THREATEXCHANGE]))

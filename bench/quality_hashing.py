@@ -21,6 +21,7 @@ from bench import quality_peer
 from bench.document_edits import EDITS as TEXT_EDITS
 from bench.document_edits import MAX_CHARACTERS, MIN_CHARACTERS, paged
 from bench.image_edits import IMAGE_EDITS
+from bench.page_edits import PAGE_EDITS, page_picture, scan
 from bench.quality_match import MIN_QUALITY
 from bench.quality_media import OURS, PLAIN, THREATEXCHANGE, Copy, Original, Task
 from bench.video_edits import VIDEO_EDITS, read_clip, slideshow
@@ -28,6 +29,7 @@ from firstseen.errors import MediaError
 from firstseen.hashing.document import document_text, hash_document
 from firstseen.hashing.forms import BankProfile
 from firstseen.hashing.image import hash_image, hash_listed_image
+from firstseen.hashing.item_limits import BANK_HASHES
 from firstseen.hashing.video import bank_options, hash_video_file
 from firstseen.items import Hash, HashType, HashValue, Item, MediaType
 
@@ -157,7 +159,7 @@ def hash_text(task: Task) -> Original | None:
     """Hashes a document and its text, edited; None when it cannot be read or is too short."""
     path = task.paths[0]
     try:
-        item = hash_document(path.read_bytes())
+        item = listed_document(path.read_bytes())
     except MediaError:
         return None
     text = _long_text(path)
@@ -176,11 +178,37 @@ def hash_text(task: Task) -> Original | None:
                 continue
             seeded = random.Random(f"{task.seed}/{name}/{task.number}")  # noqa: S311
             made = edit(document, seeded)
-            hashed = {OURS: hash_document(made.encode("utf-8", "replace"))}
+            # Some PDFs give controls for letters without a code; no text file holds any.
+            shown = "".join(c if c.isprintable() else " " for c in made)
+            data = shown.encode("utf-8", "replace")
+            hashed = {OURS: hash_document(data, exact_when_undecodable=True)}
             if task.with_peer:
                 hashed[THREATEXCHANGE] = quality_peer.text(made)
             copies.append(Copy(name, hashed, other))
     return Original(str(path), items, tuple(copies))
+
+
+def hash_page(task: Task) -> Original | None:
+    """Hashes a scan of one page of a PDF, and edited scans of it; None when no page has much."""
+    path = task.paths[0]
+    page = page_picture(path.read_bytes(), f"{task.seed}/{task.number}")
+    if page is None:
+        return None
+    items = dict.fromkeys(task.profiles, listed_document(scan(page)))
+    copies = []
+    for edit in _wanted(PAGE_EDITS, task):
+        with Image.open(io.BytesIO(edit.file(page, task.seed + task.number))) as made:
+            copies.append(Copy(edit.name, {OURS: hash_document(scan(made))}))
+    return Original(str(path), items, tuple(copies))
+
+
+def listed_document(data: bytes) -> Item:
+    """A document as a bank lists it.
+
+    Raises:
+        MediaError: it is damaged, encrypted or over a limit.
+    """
+    return hash_document(data, is_listed=True, max_hashes=BANK_HASHES)
 
 
 def _long_text(path: Path) -> str | None:
@@ -202,9 +230,11 @@ HASHERS: Final[Mapping[str, Callable[[Task], Original | None]]] = {
     "images": hash_picture,
     "videos": hash_clip,
     "documents": hash_text,
+    "pages": hash_page,
 }
 EDITS: Final[Mapping[str, Sequence[Named]]] = {
     "images": IMAGE_EDITS,
     "videos": VIDEO_EDITS,
     "documents": [_TextEdit(name) for name in TEXT_EDITS],
+    "pages": PAGE_EDITS,
 }

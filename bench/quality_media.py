@@ -36,6 +36,7 @@ SUFFIXES: Final[Mapping[str, frozenset[str]]] = {
             ".rtf",
         }
     ),
+    "pages": frozenset({".pdf"}),
 }
 _OTHERS: Final = 8  # documents to look for foreign words in, the edited one among them
 _SLIDES: Final = 3  # photographs in a clip that is made of some

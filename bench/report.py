@@ -276,4 +276,5 @@ _TABLES: Final[dict[str, Callable[[list[Row]], str]]] = {
     "quality images": quality_report.table,
     "quality videos": quality_report.table,
     "quality documents": quality_report.table,
+    "quality pages": quality_report.table,
 }

@@ -3,6 +3,8 @@
     a hit of                       makes a match                              else
     a file's or a text's own hash  alone
     PDQ of a picture               alone, with a picture or a video's frame   near: in a document
+    PDQ of a document's picture    as a picture's, when the document is       near
+                                   nothing else (`question.is_one_picture`)
     two-thirds tiles of a picture  two, with one picture                      near
     PDQ or a tile of frames        30 % of the asked seconds or of the        near
                                    listed frames, and two frames of each;
@@ -10,8 +12,7 @@
     SimHash of a text              alone
     MinHash of chunks              half of either text's chunks, and two      near from a fifth on
     PDQ of pages without text      half of either document's such pages       near
-    videohash, TLSH, pictures in a never                                      near
-    document
+    videohash, TLSH                never                                      near
 
 What is near never makes a verdict; it is for a person to look at. Two videos match at 30 %
 of frames since clips are cut out of longer ones and put into longer ones: of 3,160 pairs of

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.entries import position_of
-from engine.hashes import HashType, Item
+from engine.hashes import SPECS, Hash, HashType, Item, MediaType
 
 
 @dataclass(slots=True)
@@ -53,3 +54,31 @@ def ask(item: Item, types: Collection[HashType]) -> Mapping[HashType, Question]:
                 question = questions[hash_type] = Question()
             question.add(hash_.value, index, position)
     return questions
+
+
+# What says of a document that it has text.
+_TEXT_TYPES: Final = frozenset({HashType.TEXT_SHA256, HashType.SIMHASH, HashType.MINHASH})
+
+
+def is_one_picture(item: Item) -> bool:
+    """Whether a document is a picture wrapped in a file: one page without text, filled by it.
+
+    Its page and its picture have one hash each, as far apart as those of a picture and its copy. A
+    page that shows more than the picture, as letters drawn around it, has another hash.
+    """
+    if item.media_type is not MediaType.DOCUMENT:
+        return False
+    if any(hash_.type in _TEXT_TYPES for hash_ in item.hashes):
+        return False
+    pages, pictures = (
+        [hash_ for hash_ in item.hashes if hash_.type is kind]
+        for kind in (HashType.PAGE_PDQ, HashType.PDQ)
+    )
+    if len(pages) != 1 or len(pictures) != 1 or not (_is_good(pages[0]) and _is_good(pictures[0])):
+        return False
+    apart = int.from_bytes(pages[0].value) ^ int.from_bytes(pictures[0].value)
+    return apart.bit_count() <= SPECS[HashType.PDQ].default_distance_bits
+
+
+def _is_good(hash_: Hash) -> bool:
+    return (hash_.quality or 0) >= SPECS[hash_.type].default_min_quality

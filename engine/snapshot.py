@@ -21,13 +21,13 @@ import numpy.typing as npt
 from engine.entries import Checkpoint, Columns, EntryId, ItemId
 from engine.errors import CorruptError
 from engine.evidence import Asked, Evidence, assess, only_near, same_length
-from engine.hashes import SPECS, HashType, Item
+from engine.hashes import SPECS, HashType, Item, MediaType
 from engine.index_choice import Choosers, choosers
 from engine.index_kind import IndexKind
 from engine.layer import Found, Layer, Part
 from engine.policy import Bank, BankId, BankRole, Rules
 from engine.progress import Stage, untold
-from engine.question import Question, ask
+from engine.question import Question, ask, is_one_picture
 from engine.search import Search
 from engine.segment import Segment
 from engine.store import Contents, Delta
@@ -177,7 +177,7 @@ class Snapshot:
             without: listed items that count for nothing: they were withdrawn meanwhile.
         """
         common: set[int] = set()
-        asked = self._search(item, self.rules.searched[item.media_type], common)
+        asked = self._search(item, self._searched(item), common)
         known: list[Nearness] = []
         cleared: list[Nearness] = []
         for part in self._assess(item, asked) if asked else ():
@@ -206,8 +206,15 @@ class Snapshot:
             sorted(found, key=lambda m: (m.strength, m.nearness, m.entry_id, m.hash_index))
         )
 
+    def _searched(self, item: Item) -> Collection[HashType]:
+        """What decides about an item."""
+        types = self.rules.searched[item.media_type]
+        return types | self.rules.searched[MediaType.IMAGE] if is_one_picture(item) else types
+
     def _assess(self, item: Item, asked: Mapping[HashType, Asked]) -> list[Evidence]:
-        return assess(item.media_type, asked, self._extent)
+        # A picture that is wrapped in a document is worth what it is by itself.
+        media_type = MediaType.IMAGE if is_one_picture(item) else item.media_type
+        return assess(media_type, asked, self._extent)
 
     def _extent(self, hash_type: HashType, item_id: int) -> int:
         return self._layers[hash_type].extent(item_id)

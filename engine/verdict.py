@@ -94,11 +94,11 @@ def decide(
         rules: the banks' policies.
         common: which of the item's hashes match so much that they say nothing.
     """
+    if known is not None and (cleared is None or known < cleared):
+        return Verdict.KNOWN
     judged = rules.judged[item.media_type]
     if not any(hash_.type in judged for hash_ in item.hashes):
         return Verdict.UNSUPPORTED
-    if known is not None and (cleared is None or known < cleared):
-        return Verdict.KNOWN
     # An equal file that was cleared is what it is, whatever else it looks like.
     if cleared is not None and not cleared.alike:
         return Verdict.NOVEL

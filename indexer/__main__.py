@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _told(error: Exception) -> str:
     if isinstance(error, OSError):
         name = f"{error.filename}: " if error.filename else ""
-        return f"{name}{error.strerror or type(error).__name__}"
+        return f"{name}{error.strerror or 'cannot be read'}"
     return str(error)
 
 

@@ -23,7 +23,7 @@ def run_worker(number: int) -> ExitCode:
     # The supervisor's business, and fatal by default.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     order = receive_order()
-    # What was imported is never collected: going through it takes 30 ms, in which nothing is served.
+    # What was imported is never garbage: going through it takes 30 ms, and nothing is served then.
     gc.collect()
     gc.freeze()
     config, clock = order.config(), SystemClock()

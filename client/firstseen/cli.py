@@ -374,7 +374,7 @@ def _hash(options: argparse.Namespace) -> int:
 def _complain_of(failed: Iterable[tuple[Path, Exception]]) -> int:
     code = 0
     for path, error in failed:
-        _complain(f"{path}: {_reason(error)}")
+        _complain(f"{printable(path)}: {_reason(error)}")
         code = EXIT_ERROR
     return code
 

@@ -105,7 +105,9 @@ def _answer(path: Path, files: FileOptions, memory_mib: int) -> dict[str, object
     except Exception as error:  # noqa: BLE001 - whatever a decoder raises costs one file
         if _is_memory(error):
             return {"reason": _over_memory(memory_mib)}
-        return {"reason": str(error) if isinstance(error, FirstseenError) else _UNREADABLE}
+        if isinstance(error, FirstseenError):
+            return {"reason": str(error)}
+        return {"reason": f"a fault of the program: {type(error).__name__}"}
     return {
         "items": [
             {

@@ -20,7 +20,7 @@ MEAN_PERCENT = {"standard": 72, "standard" + NEAR: 79, "wide": 79}
 @pytest.mark.timeout(900)
 def test_pictures_reach_their_targets(shared_data: Path) -> None:
     options = quality_bench.Options(
-        shared_data / "photos", profiles=("standard", "wide"), with_peer=False
+        (shared_data / "photos",), profiles=("standard", "wide"), with_peer=False
     )
     run = quality_bench.run("images", options)
     assert run.settings["originals"] == 46

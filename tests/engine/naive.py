@@ -105,8 +105,21 @@ class Naive:
             of_query, of_listed = len(seen) / len(asked), len(shown) / size
             return _Worth(max(of_query, of_listed) >= 0.5, of_query, of_listed)
         if kind is HashType.PDQ:
-            return _Worth(item.media_type is MediaType.IMAGE and not as_document)
+            is_picture = item.media_type is MediaType.IMAGE or self._wraps_a_picture(item)
+            return _Worth(is_picture and not as_document)
         return _Worth(kind not in {HashType.VIDEOHASH, HashType.TLSH})
+
+    @staticmethod
+    def _wraps_a_picture(item: Item) -> bool:
+        of = {kind: [h for h in item.hashes if h.type is kind] for kind in HashType}
+        text = (HashType.TEXT_SHA256, HashType.SIMHASH, HashType.MINHASH)
+        if item.media_type is not MediaType.DOCUMENT or any(of[kind] for kind in text):
+            return False
+        match of[HashType.PAGE_PDQ], of[HashType.PDQ]:
+            case [page], [picture] if (page.quality or 0) >= 50 and (picture.quality or 0) >= 50:
+                return distance_bits(page.value, picture.value) <= 31
+            case _:
+                return False
 
     def _extent(self, listed: ListedItem, kind: HashType) -> int:
         positions = [position_of(h) for h in listed.item.hashes if h.type is kind]
@@ -201,9 +214,11 @@ class Naive:
         """What anyone is told."""
         judged = JUDGED_TYPES[item.media_type] & self._types(BankRole.KNOWN)
         hashes = [h for h in item.hashes if h.type in judged]
-        if not hashes:
-            return Verdict.UNSUPPORTED
-        searched = JUDGED_TYPES[item.media_type] & self._types()
+        searched = JUDGED_TYPES[item.media_type] & self._types() if judged else set()
+        if self._wraps_a_picture(item) and JUDGED_TYPES[MediaType.IMAGE] & self._types(
+            BankRole.KNOWN
+        ):
+            searched |= JUDGED_TYPES[MediaType.IMAGE] & self._types()
         nearest: dict[BankRole, Nearness] = {}
         for hit, worth in self._judged(item, searched):
             match = self._match(hit, worth)
@@ -213,6 +228,8 @@ class Naive:
         known, cleared = nearest.get(BankRole.KNOWN), nearest.get(BankRole.CLEARED)
         if known is not None and (cleared is None or known < cleared):
             return Verdict.KNOWN
+        if not hashes:
+            return Verdict.UNSUPPORTED
         if cleared is not None:
             return Verdict.NOVEL
         perceptual = [

@@ -75,6 +75,10 @@ def some_hash(chance: random.Random, media_type: MediaType) -> Hash:
 
 def some_item(chance: random.Random) -> Item:
     """An item near others: few values, some bits flipped, any media type."""
+    if chance.random() < 0.1:
+        whole = near_value(chance, (0, 30, 31, 32))
+        shown = pdq(flipped(whole, chance.choice([0, 31, 32])), chance.choice([49, 100]))
+        return document(shown, page(whole, 0))
     media_type = chance.choice(list(MediaType))
     count = chance.choice([1, 1, 2, 4, 8])
     return Item(media_type, tuple(some_hash(chance, media_type) for _ in range(count)))

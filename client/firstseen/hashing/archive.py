@@ -59,7 +59,7 @@ class Archive:
             return self._zip.read(self._infos[name])
         # Damaged archives raise BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, ...
         except Exception as error:
-            raise _damaged(error) from error
+            raise MediaError("damaged document") from error
 
     def add_picture(self, name: str, content: Content, page_index: int | None = None) -> None:
         """Hashes a picture of the archive, if it is one; each is unpacked once.
@@ -131,7 +131,7 @@ def open_zip(data: bytes, limits: DocumentLimits) -> zipfile.ZipFile:
     try:
         opened = zipfile.ZipFile(BytesIO(data))
     except Exception as error:  # as `Archive.read`
-        raise _damaged(error) from error
+        raise MediaError("damaged document") from error
     if any(info.flag_bits & 0x1 for info in opened.infolist()):
         raise MediaError("encrypted document")
     return opened
@@ -152,13 +152,9 @@ def peek(opened: zipfile.ZipFile, name: str, size_bytes: int) -> bytes:
         with opened.open(info) as stream:
             return stream.read(size_bytes)
     except Exception as error:  # as `Archive.read`
-        raise _damaged(error) from error
+        raise MediaError("damaged document") from error
 
 
 def _check_method(info: zipfile.ZipInfo) -> None:
     if info.compress_type not in _METHODS:
         raise MediaError("damaged document (packed by an unknown method)")
-
-
-def _damaged(error: Exception) -> MediaError:
-    return MediaError(f"damaged document ({type(error).__name__})")

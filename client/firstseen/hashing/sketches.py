@@ -28,6 +28,9 @@ CHUNK_RADIUS: Final = 300
 # Splittable Pseudorandom Number Generators, 2014).
 _MIX_1: Final = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2: Final = np.uint64(0x94D049BB133111EB)
+# A gram of SimHash. With nine, 68 of 100 halves and 48 copies with 20 % of words edited are found,
+# with eight 88 and 65. With seven and fewer, long tables of numbers are all alike (54 bits).
+SIMHASH_CHARACTERS: Final = 8
 # Of a product modulo 2^64 the high bits decide which is least; the bit in the middle is still even.
 _MINHASH_BIT: Final = np.uint64(32)
 _BLOCK_GRAMS: Final = 1 << 13
@@ -57,16 +60,16 @@ def sketch(text: str) -> TextSketches | None:
     Args:
         text: as `firstseen.hashing.text.normalise` returns it.
     """
-    grams = gram_hashes(code_points(text))
+    characters = code_points(text)
+    grams = gram_hashes(characters)
     if not len(grams):
         return None
-    distinct, counts = np.unique(grams, return_counts=True)
     values, ranks = minhashes(grams, chunk_starts(grams))
     kept = dict(reversed(list(zip(values, ranks, strict=True))))  # the first of equals stays
     in_order = list(reversed(kept.items()))
     return TextSketches(
-        distinct_grams=len(distinct),
-        simhash=simhash(distinct, counts),
+        distinct_grams=len(np.unique(grams)),
+        simhash=simhash(gram_hashes(characters, SIMHASH_CHARACTERS)),
         minhashes=tuple(value for value, _ in in_order),
         ranks=tuple(rank for _, rank in in_order),
     )
@@ -88,41 +91,42 @@ _MINHASH_FACTORS: Final = seeds("minhash", SKETCH_BITS) | np.uint64(1)
 _RANK_FACTOR: Final = seeds("rank", 1)[0] | np.uint64(1)
 
 
-def gram_hashes(characters: _U64) -> _U64:
-    """A hash of every run of nine characters.
+def gram_hashes(characters: _U64, size: int = GRAM_CHARACTERS) -> _U64:
+    """A hash of every run of so many characters.
 
     Args:
         characters: uint64, shape (n,), code points.
+        size: of a run, at most nine.
 
     Returns:
-        uint64, shape (max(0, n - 8),), in the order of the text.
+        uint64, shape (max(0, n - size + 1),), in the order of the text.
     """
-    count = max(0, len(characters) - GRAM_CHARACTERS + 1)
+    count = max(0, len(characters) - size + 1)
     sums = np.zeros(count, np.uint64)
-    for place, factor in enumerate(_GRAM_FACTORS):
+    for place, factor in enumerate(_GRAM_FACTORS[:size]):
         sums += characters[place : place + count] * factor
     return _mix(sums)
 
 
-def simhash(grams: _U64, counts: npt.NDArray[np.intp]) -> bytes:
+def simhash(grams: _U64) -> bytes:
     """SimHash (Charikar 2002): a bit is set when grams of more than half of the weight set it.
 
-    A gram that is there c times weighs floor(log2 c) + 1. With 10 % of words edited 96 of 100
-    texts were found so, 75 when all weigh 1. When each weighs c, different papers with
-    numbered lines came as near as 33 bits.
+    A gram that is there c times weighs floor(log2 c) + 1. With 10 % of words edited and grams of
+    nine, 97 of 100 texts were found so, 59 when all weigh 1. When each weighs c, different papers
+    with numbered lines came as near as 33 bits.
 
     Args:
-        grams: uint64, shape (n,), each once.
-        counts: shape (n,), how often each is there.
+        grams: uint64, shape (n,), at least one.
 
     Returns:
         32 bytes.
     """
+    distinct, counts = np.unique(grams, return_counts=True)
     # The length of the count in binary. Sums of a block are under 2^24, so floats are exact.
     weights = np.frexp(counts)[1].astype(np.float32)
     ones = np.zeros(SKETCH_BITS, np.int64)
-    for start in range(0, len(grams), _BLOCK_GRAMS):
-        block = grams[start : start + _BLOCK_GRAMS]
+    for start in range(0, len(distinct), _BLOCK_GRAMS):
+        block = distinct[start : start + _BLOCK_GRAMS]
         words = _mix(block[:, None] ^ _SIMHASH_SEEDS[None, :])
         bits = np.unpackbits(words.astype(">u8").view(np.uint8), axis=1)
         ones += (weights[start : start + _BLOCK_GRAMS] @ bits.astype(np.float32)).astype(np.int64)

@@ -104,7 +104,7 @@ def stream_xml(data: bytes, target: Target) -> None:
     try:
         etree.fromstring(data, parser)
     except (etree.LxmlError, ValueError) as error:
-        raise MediaError(f"damaged document ({type(error).__name__})") from error
+        raise MediaError("damaged document") from error
 
 
 def html_text(page: str, grammar: Grammar) -> str:
@@ -121,7 +121,7 @@ def html_text(page: str, grammar: Grammar) -> str:
     try:
         text: str = etree.fromstring(page.replace("\0", "").encode("utf-8", "replace"), parser)
     except (etree.LxmlError, ValueError) as error:
-        raise MediaError(f"damaged document ({type(error).__name__})") from error
+        raise MediaError("damaged document") from error
     return text
 
 
@@ -137,7 +137,7 @@ def xml_tree(data: bytes) -> etree._Element:
     try:
         return etree.fromstring(data, parser)
     except (etree.LxmlError, ValueError) as error:
-        raise MediaError(f"damaged document ({type(error).__name__})") from error
+        raise MediaError("damaged document") from error
 
 
 def local(tag: str) -> str:

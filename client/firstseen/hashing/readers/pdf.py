@@ -40,7 +40,7 @@ def read(data: bytes, content: Content) -> None:
         except pdfium.PdfiumError as error:
             if error.err_code in {raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY}:
                 raise MediaError("encrypted document") from error
-            raise MediaError("damaged document (PdfiumError)") from error
+            raise MediaError("damaged document") from error
         with closing(document):
             count = min(len(document), content.limits.max_pages)
             read_count = sum(_read_page(document, index, content) for index in range(count))

@@ -41,7 +41,7 @@ def read(data: bytes, content: Content) -> None:
         content.add_text(_paired(rtf_to_text(text, errors="ignore")))  # type: ignore[no-untyped-call]
     # Damaged files make it raise ValueError, OverflowError, TypeError, LookupError, ...
     except Exception as error:
-        raise MediaError(f"damaged document ({type(error).__name__})") from error
+        raise MediaError("damaged document") from error
     for start, end in dumps:
         if not content.wants_pictures:
             return
