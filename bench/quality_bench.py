@@ -278,7 +278,7 @@ def _found(
     numbers = {original.name: number for number, original in enumerate(originals)}
     alike = _alike(originals, options.same)
     for number, copy in track(pairs, "matching", console=console, disable=not console.is_terminal):
-        true = alike[number] | {numbers.get(copy.holds, number)}
+        true = alike[number] | alike[numbers.get(copy.holds, number)]
         findings += [found for one in made for found in _findings(one, number, copy, true)]
     _name_false(findings, listed, console)
     return findings
