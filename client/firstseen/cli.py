@@ -359,7 +359,7 @@ def _counted(answers: Iterable[FileAnswer], bars: Bars) -> Iterator[FileAnswer]:
 
 def _reason(error: Exception | None) -> str:
     if isinstance(error, IsADirectoryError):
-        return "a folder; name the files in it"
+        return "a folder, not a file"
     if isinstance(error, OSError):
         return error.strerror or _UNREADABLE
     return printable(str(error))

@@ -240,7 +240,7 @@ def test_folder_without_clips_gives_clips_of_three_photographs(
 ) -> None:
     folder = small_photos(photos, tmp_path / "photos", 7)
     assert [len(paths) for paths in sources("videos", [folder])] == [3, 3]
-    with pytest.raises(ValueError, match="no images"):
+    with pytest.raises(ValueError, match="no such folder"):
         sources("images", [folder, folder / "none"])
 
 

@@ -152,7 +152,7 @@ def test_hash_only_shows_the_hashes_and_needs_no_server(
     assert code == 1
     assert "No such file" in err
     code, _, err = run(tmp_path, "--hash-only")
-    assert (code, err) == (1, f"firstseen: {tmp_path}: a folder; name the files in it\n")
+    assert (code, err) == (1, f"firstseen: {tmp_path}: a folder, not a file\n")
 
 
 def test_server_that_is_not_there_is_one_line(run: Run, photos: tuple[Path, ...]) -> None:

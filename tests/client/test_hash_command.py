@@ -105,7 +105,7 @@ def test_vpdq_file_has_a_line_for_each_frame(
     code, out, err = run(clip, "--vpdq", tmp_path)  # a folder
     assert code == 1
     assert out.startswith(f"{clip}: video")
-    assert err == f"firstseen: {tmp_path}: Is a directory\n"
+    assert err == f"firstseen: {tmp_path}: a folder, not a file\n"
 
 
 def test_file_that_cannot_be_hashed_is_told_and_the_next_is_hashed(

@@ -231,9 +231,15 @@ def test_picture_that_a_video_shows_takes_no_video_out(
         assert set(same_items(reader, None, picture.item)) == {picture.item_id}
 
 
-@pytest.mark.parametrize("error", [KeyError("x"), OSError()])
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (KeyError("x"), "a fault of the program: KeyError"),
+        (OSError(), "not readable: damaged, or of a kind that its decoder does not know"),
+    ],
+)
 def test_reason_is_in_words_whatever_a_decoder_raises(
-    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    error: Exception, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise error
@@ -242,6 +248,4 @@ def test_reason_is_in_words_whatever_a_decoder_raises(
     path = tmp_path / "a.jpg"
     path.write_bytes(b"\xff\xd8\xff")
     answer = hash_worker._answer(path, bank_files(), 100)
-    assert answer == {
-        "reason": "not readable: damaged, or of a kind that its decoder does not know"
-    }
+    assert answer == {"reason": reason}
