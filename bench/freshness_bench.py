@@ -4,8 +4,8 @@ A change is committed and from that moment `Check` is called without pause until
 is the new one on every one of some connections, which the kernel gives to the server's workers. The
 moments of the commits are spread over the server's polling.
 
-Meanwhile hashes may be listed at some rate, and an eighth of the list at once beforehand, which
-has the server build another segment. What that does to other people's checks is measured, too.
+Meanwhile hashes may be listed at some rate, and right before it an eighth of the list, which has
+the server build another segment. What that does to other people's checks is measured, too.
 """
 
 import random
@@ -56,18 +56,18 @@ class _Background:
 
     @contextmanager
     def running(self, bulk: int, rate_per_s: int) -> Iterator[Self]:
-        """Lists `bulk` hashes at once and then so many a second, for the block."""
+        """Lists `bulk` hashes, and then so many a second for the block."""
+        for start in range(0, bulk, _BULK):
+            self._list(min(_BULK, bulk - start))
         with ThreadPoolExecutor(1) as pool:
-            work = pool.submit(self._run, bulk, rate_per_s)
+            work = pool.submit(self._run, rate_per_s)
             try:
                 yield self
             finally:
                 self._end.set()
                 work.result()
 
-    def _run(self, bulk: int, rate_per_s: int) -> None:
-        for start in range(0, bulk, _BULK):
-            self._list(min(_BULK, bulk - start))
+    def _run(self, rate_per_s: int) -> None:
         start_s, listed = time.monotonic(), 0
         while not self._end.wait(_LOAD_EVERY_S):
             due = round((time.monotonic() - start_s) * rate_per_s) - listed
