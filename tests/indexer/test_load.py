@@ -186,7 +186,8 @@ def test_load_that_is_ended_midway_is_run_again(
     assert b"Traceback" not in stderr
     kept = listed(store)
     assert 0 < len(kept) < lines
-    assert len(kept) % 100 == 0
+    # Ctrl-C lists what was read until then; what is killed leaves whole batches.
+    assert how is signal.SIGINT or len(kept) % 100 == 0
     assert run_json("verify", "--store", store)["clean"]
     again = run_json(*load)
     assert again["duplicates"] == len(kept)
