@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return EXIT_ERROR
     except UnavailableError as error:
-        _complain(f"{error}{'' if options.plaintext else _OVER_TLS}")
+        _complain(f"{options.server}: {error}{'' if options.plaintext else _OVER_TLS}")
     except CallError as error:
         _complain(str(error))
     except OSError as error:
