@@ -265,6 +265,8 @@ def _frames(asked: Mapping[HashType, Asked], extent: Extent) -> _Items:
     query_shares = (seconds / max(second_count, 1)).astype(np.float32)
     listed_shares = (listed / np.maximum(extents, 1)).astype(np.float32)
     by_query = (query_shares >= MATCH_FRAMES_SHARE) & (queried >= min(MATCH_FRAMES, query_count))
+    # Of a clip of three seconds one is a third: two of its many frames would be enough.
+    by_query &= (seconds >= MATCH_FRAMES) | (queried >= MATCH_FRAMES_SHARE * query_count)
     # One frame of a listed video that is there again and again says little: a title, a flag.
     by_listed = (listed_shares >= MATCH_FRAMES_SHARE) & (listed >= MATCH_FRAMES)
     by_listed &= (queried >= MATCH_FRAMES) & (found.media_types[first] == MediaType.VIDEO)

@@ -137,7 +137,9 @@ class Naive:
         of_query = len({self._second(hit.query) for hit in whole + tiles}) / len(seconds)
         of_listed = len(shown) / size
         media = listed.item.media_type
+        of_seconds = {self._second(hit.query) for hit in whole + tiles}
         by_query = of_query >= 0.3 and len(seen) >= min(2, len(asked))
+        by_query &= len(of_seconds) >= 2 or len(seen) >= 0.3 * len(asked)
         by_listed = of_listed >= 0.3 and len(shown) >= 2 and len(seen) >= 2
         is_match = (by_query and media is not MediaType.DOCUMENT) or (
             by_listed and media is MediaType.VIDEO

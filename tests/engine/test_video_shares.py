@@ -108,3 +108,23 @@ def test_frames_without_a_position_are_each_one() -> None:
     assert snapshot.judge(one) is model.judge(one) is Verdict.NOVEL
     half = video(*(pdq(value(n)) for n in (*range(10), *range(300, 310))))
     assert snapshot.judge(half) is model.judge(half) is Verdict.KNOWN
+
+
+@pytest.mark.parametrize(
+    ("frame_count", "every_ms", "hits", "verdict"),
+    [
+        (45, 66, 2, Verdict.NOVEL),  # a title in one of three seconds
+        (600, 1, 2, Verdict.NOVEL),  # all of one second
+        (4, 200, 2, Verdict.KNOWN),  # half of a clip of one second
+        (45, 66, 20, Verdict.KNOWN),  # in two seconds of three
+    ],
+)
+def test_few_frames_of_one_second_are_not_a_short_clip(
+    frame_count: int, every_ms: int, hits: int, verdict: Verdict
+) -> None:
+    model = ListModel(bank(1))
+    model.load(1, clip(0, 60))
+    shown = (n if n < hits else 1_000 + n for n in range(frame_count))
+    asked = video(*(frame(value(n), at * every_ms) for at, n in enumerate(shown)))
+    assert Snapshot.of(model.contents()).judge(asked) is verdict
+    assert model.judge(asked) is verdict
