@@ -74,8 +74,9 @@ class SegmentWatch:
         return self._reading is not None or (newest is not None and newest != self._tried)
 
     def forget(self) -> None:
-        """Tries the newest segment again: what it was compared with has changed."""
+        """Tries the newest segment again: the list was read from the store, and none is held."""
         self._tried = None
+        self._given = None
 
     def damaged(self) -> str | None:
         """What was given last, if any process has found it to be damaged since. Said once."""
