@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench import index_bench, quality_command, server_bench
+from bench.option_types import count, seconds
 from bench.workload import KINDS
 
 SEED: Final = 20_26
-_HOUR_S: Final = 3_600
 _EPILOG: Final = """\
 Each prints a table and writes a run file, which `report` reads. COMMAND --help tells the options.
 
@@ -103,14 +103,14 @@ def _add_freshness(commands: _Commands) -> None:
     _add_list(command, 1_000_000)
     command.add_argument(
         "--changes",
-        type=_count,
+        type=count,
         default=200,
         metavar="N",
         help="so many loads, and so many withdrawals (default 200)",
     )
     command.add_argument(
         "--load-rate",
-        type=_count,
+        type=count,
         default=0,
         metavar="N",
         help="hashes that are listed each second meanwhile (default: none)",
@@ -122,7 +122,7 @@ def _add_freshness(commands: _Commands) -> None:
     )
     command.add_argument(
         "--query",
-        type=_seconds,
+        type=seconds,
         default=3.0,
         metavar="SECONDS",
         help="how long the checks of others are timed (default 3)",
@@ -140,14 +140,14 @@ def _add_server(commands: _Commands) -> None:
     _add_list(command, 1_000_000)
     command.add_argument(
         "--block",
-        type=_seconds,
+        type=seconds,
         default=0.75,
         metavar="SECONDS",
         help="how long one server is loaded before the other's turn (default 0.75)",
     )
     command.add_argument(
         "--blocks",
-        type=_count,
+        type=count,
         default=server_bench.BLOCKS,
         metavar="N",
         help=f"turns of each figure (default {server_bench.BLOCKS})",
@@ -176,7 +176,7 @@ def _add_index(commands: _Commands) -> None:
     _add_choice(command, "--peers", index_bench.KEYS, index_bench.KEYS, "which indexes")
     command.add_argument(
         "--round",
-        type=_seconds,
+        type=seconds,
         default=index_bench.ROUND_S,
         metavar="SECONDS",
         help=f"how long one is asked before the next one's turn (default {index_bench.ROUND_S:g})",
@@ -194,7 +194,7 @@ def _add_items(commands: _Commands) -> None:
     command.add_argument(
         "--for",
         dest="for_s",
-        type=_seconds,
+        type=seconds,
         default=4.0,
         metavar="SECONDS",
         help="how long each kind of item is judged (default 4)",
@@ -210,11 +210,11 @@ def _add_kill(commands: _Commands) -> None:
     )
     _add_list(command, 100_000)
     command.add_argument(
-        "--kills", type=_count, default=5, metavar="N", help="how many workers (default 5)"
+        "--kills", type=count, default=5, metavar="N", help="how many workers (default 5)"
     )
     command.add_argument(
         "--every",
-        type=_seconds,
+        type=seconds,
         default=3.0,
         metavar="SECONDS",
         help="from one to the next (default 3)",
@@ -241,7 +241,7 @@ def _add_sizes(command: argparse.ArgumentParser, sizes: list[int], text: str) ->
     told = " ".join(f"{size:_}" for size in sizes)
     command.add_argument(
         "--sizes",
-        type=_count,
+        type=count,
         nargs="+",
         default=sizes,
         metavar="N",
@@ -270,7 +270,7 @@ def _add_list(parser: argparse.ArgumentParser, entry_count: int) -> None:
     """Options of every benchmark that runs a server over a list."""
     parser.add_argument(
         "--entries",
-        type=_count,
+        type=count,
         default=entry_count,
         metavar="N",
         help=f"hashes listed (default {entry_count:_})",
@@ -284,25 +284,8 @@ def _add_list(parser: argparse.ArgumentParser, entry_count: int) -> None:
     )
     parser.add_argument(
         "--workers",
-        type=_count,
+        type=count,
         default=0,
         metavar="N",
         help="of the server (default: one of each core)",
     )
-
-
-def _count(text: str) -> int:
-    digits = text.replace("_", "").replace(",", "")
-    if not (digits.isascii() and digits.isdigit() and int(digits) > 0):
-        raise argparse.ArgumentTypeError("want a whole number, 1 or more")
-    return int(digits)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < _HOUR_S:
-        raise argparse.ArgumentTypeError("want seconds, more than 0 and under 3600")
-    return seconds

@@ -250,12 +250,13 @@ def _beside_grey(picture: Picture, _: Random) -> Picture:
     return made
 
 
-def _group(name: str, *edits: tuple[str, Apply]) -> tuple[Edit, ...]:
+def group(name: str, *edits: tuple[str, Apply]) -> tuple[Edit, ...]:
+    """Edits of one kind."""
     return tuple(Edit(edit, name, apply) for edit, apply in edits)
 
 
 IMAGE_EDITS: Final[tuple[Edit, ...]] = (
-    *_group(
+    *group(
         "re-encode, resize",
         ("identity", _kept),
         ("jpeg q80", saved(80)),
@@ -269,7 +270,7 @@ IMAGE_EDITS: Final[tuple[Edit, ...]] = (
         ("whatsapp x3 (960,q40)", _sent(960, 40, times=3)),
         ("stretch 1.25x", _scaled(1.25, 1.0)),
     ),
-    *_group(
+    *group(
         "filter",
         ("bright +30%", _brightness(1.3)),
         ("bright -40%", _brightness(0.6)),
@@ -287,7 +288,7 @@ IMAGE_EDITS: Final[tuple[Edit, ...]] = (
         ("noise s25", noisy),
         ("pixelate 64", _pixelated),
     ),
-    *_group(
+    *group(
         "border",
         ("letterbox 10% black t/b", _bordered(0, 0.1, "black")),
         ("border 5% black all", _bordered(0.05, 0.05, "black")),
@@ -295,13 +296,13 @@ IMAGE_EDITS: Final[tuple[Edit, ...]] = (
         ("border 10% white all", _bordered(0.1, 0.1, "white")),
         ("square pad (black)", _squared),
     ),
-    *_group(
+    *group(
         "screenshot",
         ("phone screenshot light UI", partial(drawn.screenshot, dark=False)),
         ("phone screenshot dark UI", partial(drawn.screenshot, dark=True)),
         ("caption band above 15%", partial(drawn.caption_above, share=0.15)),
     ),
-    *_group(
+    *group(
         "overlay",
         ("caption overlay 10%", partial(drawn.caption_over, share=0.1)),
         ("meme top/bottom text", drawn.meme),
@@ -310,7 +311,7 @@ IMAGE_EDITS: Final[tuple[Edit, ...]] = (
         ("emoji 1x30%", partial(drawn.stickers, count=1, share=0.3)),
         ("emoji 4x15%", partial(drawn.stickers, count=4, share=0.15)),
     ),
-    *_group(
+    *group(
         "crop",
         ("crop 2% each side", cropped_around(0.02)),
         ("crop 5% total (2.5/side)", cropped_around(0.025)),
@@ -325,7 +326,7 @@ IMAGE_EDITS: Final[tuple[Edit, ...]] = (
         ("crop corner 7%+13%", _cropped(0.07, 0.13, 0, 0)),
         ("square centre crop", _square),
     ),
-    *_group(
+    *group(
         "flip, turn",
         ("flip h", _turned(_TURN.FLIP_LEFT_RIGHT)),
         ("flip v", _turned(_TURN.FLIP_TOP_BOTTOM)),
@@ -333,7 +334,7 @@ IMAGE_EDITS: Final[tuple[Edit, ...]] = (
         ("rot 180", _turned(_TURN.ROTATE_180)),
         ("rot 270", _turned(_TURN.ROTATE_270)),
     ),
-    *_group(
+    *group(
         "rotation",
         ("rot 1 crop", _tilted(1, cropped=True)),
         ("rot 2 crop", _tilted(2, cropped=True)),
@@ -342,7 +343,7 @@ IMAGE_EDITS: Final[tuple[Edit, ...]] = (
         ("rot 2 black", _tilted(2, cropped=False)),
         ("rot 5 black", _tilted(5, cropped=False)),
     ),
-    *_group(
+    *group(
         "photo of a screen",
         ("screen photo tight 2%", partial(drawn.screen_photo, share=0.02, background=False)),
         ("screen photo tight 5%", partial(drawn.screen_photo, share=0.05, background=False)),
@@ -352,12 +353,12 @@ IMAGE_EDITS: Final[tuple[Edit, ...]] = (
             partial(drawn.screen_photo, share=0.12, background=True),
         ),
     ),
-    *_group(
+    *group(
         "combination",
         ("combo crop2%+caption+wa", _captioned_and_sent),
         ("combo flip+crop2%+filter", _mirrored_and_filtered),
     ),
-    *_group(
+    *group(
         "other",
         ("invert", inverted),
         ("half side-by-side (a/grey)", _beside_grey),

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from bench import image_drawing as drawn
 from bench import image_edits as edits
 from bench.image_drawing import Picture, Random
-from bench.image_edits import Apply, Edit
+from bench.image_edits import Apply
 
 # The longer side of an A4 page at 150 dots an inch, what scanners make when left alone.
 _SCANNED_PIXELS: Final = 1_754
@@ -111,12 +111,8 @@ def _on_letter(page: Picture, _: Random) -> Picture:
     return ImageOps.pad(page, size, Image.Resampling.LANCZOS, color="white")
 
 
-def _group(name: str, *named: tuple[str, Apply]) -> tuple[Edit, ...]:
-    return tuple(Edit(edit, name, apply) for edit, apply in named)
-
-
 PAGE_EDITS: Final = (
-    *_group(
+    *edits.group(
         "saved again",
         ("jpeg q30", edits.saved(30)),
         ("jpeg q10", edits.saved(10)),
@@ -124,14 +120,14 @@ PAGE_EDITS: Final = (
         ("grey", edits.grey),
         ("black and white", _two_levels),
     ),
-    *_group(
+    *edits.group(
         "scanned again",
         ("noise s25", edits.noisy),
         ("turned 0.5°", _skewed(0.5)),
         ("turned 1°", _skewed(1)),
         ("photo of the page", partial(drawn.screen_photo, share=0.05, background=True)),
     ),
-    *_group(
+    *edits.group(
         "laid out again",
         ("header line", _headed),
         ("A4 to Letter", _on_letter),

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from bench import quality_bench
+from bench.option_types import count, whole_number
 from bench.quality_media import PROFILES
 from bench.run_file import Run
 
@@ -34,7 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--unrelated",
-        type=_number,
+        type=whole_number,
         default=10_000,
         metavar="N",
         help="unrelated hashes, listed too (default 10_000)",
@@ -57,29 +58,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--no-peer", action="store_true", help="leave out python-threatexchange, which is installed"
     )
     parser.add_argument(
-        "--limit", type=_count, metavar="N", help="no more originals than these (default: all)"
+        "--limit", type=count, metavar="N", help="no more originals than these (default: all)"
     )
     parser.add_argument(
         "--jobs",
-        type=_count,
+        type=count,
         default=os.cpu_count(),
         metavar="N",
         help="processes that hash (default: one for each core)",
     )
-
-
-def _number(text: str) -> int:
-    digits = text.replace("_", "").replace(",", "")
-    if not (digits.isascii() and digits.isdigit()):
-        raise argparse.ArgumentTypeError("want a whole number")
-    return int(digits)
-
-
-def _count(text: str) -> int:
-    number = _number(text)
-    if not number:
-        raise argparse.ArgumentTypeError("want 1 or more")
-    return number
 
 
 def run(options: argparse.Namespace) -> Run:

@@ -4,7 +4,7 @@
     a file's or a text's own hash  alone
     PDQ of a picture               alone, with a picture or a video's frame   near: in a document
     PDQ of a document's picture    as a picture's, when the document is       near
-                                   nothing else (`question.is_one_picture`)
+                                   nothing else (`question.worth_as`)
     two-thirds tiles of a picture  two, with one picture                      near
     PDQ or a tile of frames        30 % of the asked seconds or of the        near
                                    listed frames, and two frames of each;

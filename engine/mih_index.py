@@ -145,7 +145,7 @@ class MihIndex(Index):
     ) -> Hits:
         """See `Index.search`."""
         words = check_queries(queries, self._size_bytes, max_distance_bits).view(np.uint64)
-        find = self._finders.get(max_distance_bits) or self._finder(max_distance_bits)
+        find = self._finder(max_distance_bits)
         hits = np.empty((3, _FIRST_HITS), np.int64)
         found = find(words, max_hits, hits)
         if not found:

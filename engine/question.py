@@ -60,7 +60,12 @@ def ask(item: Item, types: Collection[HashType]) -> Mapping[HashType, Question]:
 _TEXT_TYPES: Final = frozenset({HashType.TEXT_SHA256, HashType.SIMHASH, HashType.MINHASH})
 
 
-def is_one_picture(item: Item) -> bool:
+def worth_as(item: Item) -> MediaType:
+    """What the hits of an item are worth: a picture wrapped in a document what it is by itself."""
+    return MediaType.IMAGE if _is_one_picture(item) else item.media_type
+
+
+def _is_one_picture(item: Item) -> bool:
     """Whether a document is a picture wrapped in a file: one page without text, filled by it.
 
     Its page and its picture have one hash each, as far apart as those of a picture and its copy. A

@@ -21,13 +21,13 @@ import numpy.typing as npt
 from engine.entries import Checkpoint, Columns, EntryId, ItemId
 from engine.errors import CorruptError
 from engine.evidence import Asked, Evidence, assess, only_near, same_length
-from engine.hashes import SPECS, HashType, Item, MediaType
+from engine.hashes import SPECS, HashType, Item
 from engine.index_choice import Choosers, choosers
 from engine.index_kind import IndexKind
 from engine.layer import Found, Layer, Part
 from engine.policy import Bank, BankId, BankRole, Rules
 from engine.progress import Stage, untold
-from engine.question import Question, ask, is_one_picture
+from engine.question import Question, ask, worth_as
 from engine.search import Search
 from engine.segment import Segment
 from engine.store import Contents, Delta
@@ -177,10 +177,14 @@ class Snapshot:
             without: listed items that count for nothing: they were withdrawn meanwhile.
         """
         common: set[int] = set()
-        asked = self._search(item, self._searched(item), common)
+        media_type = worth_as(item)
+        types = self.rules.searched[item.media_type]
+        if media_type is not item.media_type:
+            types = types | self.rules.searched[media_type]
+        asked = self._search(item, types, common)
         known: list[Nearness] = []
         cleared: list[Nearness] = []
-        for part in self._assess(item, asked) if asked else ():
+        for part in assess(media_type, asked, self._extent) if asked else ():
             counts = part.is_match
             if without:
                 counts = counts & ~np.isin(part.found.item_ids, np.array([*without], np.uint64))
@@ -199,22 +203,12 @@ class Snapshot:
         """
         types = self.rules.reviewed[item.media_type]
         asked = self._search(item, types, set())
-        evidence = self._assess(item, asked)
+        evidence = assess(worth_as(item), asked, self._extent)
         evidence += self._near(item, types)
         found = [match for part in evidence for match in _listed(part)]
         return tuple(
             sorted(found, key=lambda m: (m.strength, m.nearness, m.entry_id, m.hash_index))
         )
-
-    def _searched(self, item: Item) -> Collection[HashType]:
-        """What decides about an item."""
-        types = self.rules.searched[item.media_type]
-        return types | self.rules.searched[MediaType.IMAGE] if is_one_picture(item) else types
-
-    def _assess(self, item: Item, asked: Mapping[HashType, Asked]) -> list[Evidence]:
-        # A picture that is wrapped in a document is worth what it is by itself.
-        media_type = MediaType.IMAGE if is_one_picture(item) else item.media_type
-        return assess(media_type, asked, self._extent)
 
     def _extent(self, hash_type: HashType, item_id: int) -> int:
         return self._layers[hash_type].extent(item_id)

@@ -6,7 +6,7 @@ here, and what was loaded from the same files goes.
 """
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,7 @@ from engine.store import StoreReader
 from indexer.console import Console, took
 from indexer.exit_codes import ExitCode
 from indexer.feeds.opening import STDIN, ReadOptions, is_media_source, opened, read_file
-from indexer.feeds.reading import Defaults
+from indexer.feeds.reading import Defaults, Read
 from indexer.feeds.rejects import Outcome, Rejects
 from indexer.media import opened_media
 from indexer.stores import require_bank
@@ -42,6 +42,17 @@ class Selection:
         self.asked = 0
         self.not_listed = 0
         self.rejects = Rejects()
+
+    def add(self, read: Read, find: Callable[[Item], Iterable[ItemId]]) -> None:
+        """Takes the listed items that `find` gives for what was read; notes what was not."""
+        place, found = read
+        if isinstance(found, str):
+            self.rejects.add(place, Outcome.REJECTED, found)
+            return
+        self.asked += 1
+        listed = dict.fromkeys(find(found.item))
+        self.not_listed += not listed
+        self.item_ids.update(listed)
 
 
 def run_withdraw(options: Namespace, console: Console) -> ExitCode:
@@ -108,20 +119,10 @@ def _by_hashes(
         console.progress("looking them up", None, "items") as report,
     ):
         feed = read_file(stream, options.source, Defaults(), read_options)
-        for count, (place, found) in enumerate(feed, 1):
+        for count, read in enumerate(feed, 1):
             if count % _REPORT_EVERY == 0:
                 report(count, None)
-            if isinstance(found, str):
-                selection.rejects.add(place, Outcome.REJECTED, found)
-                continue
-            selection.asked += 1
-            listed = [
-                item_id
-                for hash_ in found.item.hashes
-                for item_id in store.find(hash_.type, hash_.value, bank_id)
-            ]
-            selection.not_listed += not listed
-            selection.item_ids.update(dict.fromkeys(listed))
+            selection.add(read, lambda item: items_with_any(store, bank_id, item))
 
 
 def _by_media(
@@ -138,14 +139,14 @@ def _by_media(
     that a video shows goes on being a part of it.
     """
     with opened_media(options, console, Defaults(), selection.rejects, "looking up") as feed:
-        for place, found in feed:
-            if isinstance(found, str):
-                selection.rejects.add(place, Outcome.REJECTED, found)
-                continue
-            selection.asked += 1
-            listed = set(same_items(store, bank_id, found.item))
-            selection.not_listed += not listed
-            selection.item_ids.update(dict.fromkeys(sorted(listed)))
+        for read in feed:
+            selection.add(read, lambda item: sorted(same_items(store, bank_id, item)))
+
+
+def items_with_any(store: StoreReader, bank_id: BankId | None, item: Item) -> Iterator[ItemId]:
+    """The items that list any of the hashes; some more than once."""
+    for hash_ in item.hashes:
+        yield from store.find(hash_.type, hash_.value, bank_id)
 
 
 def same_items(store: StoreReader, bank_id: BankId | None, item: Item) -> Iterator[ItemId]:

@@ -70,7 +70,8 @@ class Selection:
         return wanted, passed
 
     def _why_not(self, path: Path, place: Path, own: list[Path]) -> str | None:
-        if own and any(path.resolve().is_relative_to(mine) for mine in own):
+        whole = path.resolve()
+        if any(whole.is_relative_to(mine) for mine in own):
             return "of the indexer itself"
         if any(fnmatch(path.name, glob) or fnmatch(str(place), glob) for glob in self.exclude):
             return "excluded"

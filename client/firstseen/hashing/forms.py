@@ -79,11 +79,12 @@ def query_hashes(luma: Luma, *, dihedral: bool = True) -> tuple[Hash, ...]:
     upright = whole.hash()
     seen = _large(luma)
     parts = (box for box in (border_trim(luma), main_region(luma)) if box is not None)
-    boxes = [seen.whole, *(box for box in parts if _is_telling(seen, box))]
+    boxes = [seen.whole, *filter(_is_large_enough, parts)]
     forms = [seen.forms(box) if dihedral else (seen.pdq_of_part(box),) for box in boxes]
     if seen is luma:  # its upright form is `whole` but for rounding
         forms[0] = (whole, *forms[0][1:])
-    hashes = [pdq.hash() for each in forms for pdq in each]
+    kept = [forms[0], *(each for each in forms[1:] if each[0].is_telling)]
+    hashes = [pdq.hash() for each in kept for pdq in each]
     negative = [_negative(upright)] if dihedral and whole.is_telling else []
     return tuple(dict.fromkeys([upright, *hashes, *negative, *_tiles(seen)]))
 
@@ -140,12 +141,12 @@ def _tiles(luma: Luma) -> Iterator[Hash]:
 
 def telling(luma: Luma, boxes: Iterable[Box]) -> Iterator[Pdq]:
     """PDQ of those parts of a picture that tell it from others."""
-    pdqs = (luma.pdq_of_part(box) for box in boxes if min(box.width, box.height) >= _LEAST_PIXELS)
+    pdqs = (luma.pdq_of_part(box) for box in boxes if _is_large_enough(box))
     return (pdq for pdq in pdqs if pdq.is_telling)
 
 
-def _is_telling(luma: Luma, box: Box) -> bool:
-    return any(telling(luma, [box]))
+def _is_large_enough(box: Box) -> bool:
+    return min(box.width, box.height) >= _LEAST_PIXELS
 
 
 def _cut(inside: Box, sides: _Sides) -> Box:
