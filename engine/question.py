@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from engine.entries import position_of
 from engine.hashes import SPECS, Hash, HashType, Item, MediaType
+from engine.policy import Rules
 
 
 @dataclass(slots=True)
@@ -60,18 +61,21 @@ def ask(item: Item, types: Collection[HashType]) -> Mapping[HashType, Question]:
 _TEXT_TYPES: Final = frozenset({HashType.TEXT_SHA256, HashType.SIMHASH, HashType.MINHASH})
 
 
-def worth_as(item: Item) -> MediaType:
+def worth_as(item: Item, rules: Rules) -> MediaType:
     """What the hits of an item are worth: a picture wrapped in a document what it is by itself."""
-    return MediaType.IMAGE if _is_one_picture(item) else item.media_type
+    return MediaType.IMAGE if _is_one_picture(item, rules) else item.media_type
 
 
-def _is_one_picture(item: Item) -> bool:
+def _is_one_picture(item: Item, rules: Rules) -> bool:
     """Whether a document is a picture wrapped in a file: one page without text, filled by it.
 
-    Its page and its picture have one hash each, as far apart as those of a picture and its copy. A
-    page that shows more than the picture, as letters drawn around it, has another hash.
+    Its page and its picture have one hash each, as far apart as the banks let those of a picture
+    and its copy be. A page that shows more than the picture, as letters drawn around it, has
+    another hash. The page's has to be good, else being near to it says nothing; what the picture's
+    quality is worth is then judged as that of any picture.
     """
-    if item.media_type is not MediaType.DOCUMENT:
+    rule = rules.types.get(HashType.PDQ)
+    if item.media_type is not MediaType.DOCUMENT or rule is None:
         return False
     if any(hash_.type in _TEXT_TYPES for hash_ in item.hashes):
         return False
@@ -79,11 +83,15 @@ def _is_one_picture(item: Item) -> bool:
         [hash_ for hash_ in item.hashes if hash_.type is kind]
         for kind in (HashType.PAGE_PDQ, HashType.PDQ)
     )
-    if len(pages) != 1 or len(pictures) != 1 or not (_is_good(pages[0]) and _is_good(pictures[0])):
+    if len(pages) != 1 or len(pictures) != 1 or not _is_good(pages[0], rules):
         return False
     apart = int.from_bytes(pages[0].value) ^ int.from_bytes(pictures[0].value)
-    return apart.bit_count() <= SPECS[HashType.PDQ].default_distance_bits
+    return apart.bit_count() <= rule.max_distance_bits
 
 
-def _is_good(hash_: Hash) -> bool:
-    return (hash_.quality or 0) >= SPECS[hash_.type].default_min_quality
+def _is_good(hash_: Hash, rules: Rules) -> bool:
+    """Whether a hash is good enough for every known bank; where none lists it, by default."""
+    rule = rules.types.get(hash_.type)
+    known = rule if rule is not None and rule.listed else None
+    least = SPECS[hash_.type].default_min_quality if known is None else known.min_quality
+    return (hash_.quality or 0) >= least

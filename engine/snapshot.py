@@ -177,7 +177,7 @@ class Snapshot:
             without: listed items that count for nothing: they were withdrawn meanwhile.
         """
         common: set[int] = set()
-        media_type = worth_as(item)
+        media_type = worth_as(item, self.rules)
         types = self.rules.searched[item.media_type]
         if media_type is not item.media_type:
             types = types | self.rules.searched[media_type]
@@ -192,18 +192,18 @@ class Snapshot:
             ranks = _ranks(part)
             known += _nearest(part.hash_type, ranks[counts & is_known])
             cleared += _nearest(part.hash_type, ranks[counts & ~is_known])
-        return decide(
-            item, min(known, default=None), min(cleared, default=None), self.rules, common
-        )
+        nearest = min(known, default=None), min(cleared, default=None)
+        return decide(item, *nearest, self.rules, common, media_type)
 
     def matches(self, item: Item) -> tuple[Match, ...]:
         """Every match of an item in an enabled bank, and then what is near; nearest first.
 
         A value that the item has twice at the same position is reported for its first hash.
         """
-        types = self.rules.reviewed[item.media_type]
+        media_type = worth_as(item, self.rules)
+        types = self.rules.reviewed[item.media_type] | self.rules.reviewed[media_type]
         asked = self._search(item, types, set())
-        evidence = assess(worth_as(item), asked, self._extent)
+        evidence = assess(media_type, asked, self._extent)
         evidence += self._near(item, types)
         found = [match for part in evidence for match in _listed(part)]
         return tuple(

@@ -79,6 +79,7 @@ def decide(
     cleared: Nearness | None,
     rules: Rules,
     common: Collection[int] = (),
+    worth_as: MediaType | None = None,
 ) -> Verdict:
     """Says what an item is, given the nearest match in a known and in a cleared bank.
 
@@ -87,53 +88,63 @@ def decide(
     file is only cleared by an equal file, and clearing the very hash that is
     listed wins over the listing.
 
+    What is also worth another kind of content is novel only when it was judged as both.
+
     Args:
         item: what was asked.
         known: the nearest match in a known bank.
         cleared: the nearest match in a cleared bank.
         rules: the banks' policies.
         common: which of the item's hashes match so much that they say nothing.
+        worth_as: what else its hits were worth: a picture, for one wrapped in a document.
     """
     if known is not None and (cleared is None or known < cleared):
         return Verdict.KNOWN
+    kinds: tuple[MediaType, ...] = (item.media_type,)
     judged = rules.judged[item.media_type]
+    if worth_as is not None and worth_as is not item.media_type:
+        kinds += (worth_as,)
+        judged |= rules.judged[worth_as]
     if not any(hash_.type in judged for hash_ in item.hashes):
         return Verdict.UNSUPPORTED
     # An equal file that was cleared is what it is, whatever else it looks like.
     if cleared is not None and not cleared.alike:
         return Verdict.NOVEL
-    if common and _is_blinded(item, rules, common):
+    if common and any(_is_blinded(item, kind, rules, common) for kind in kinds):
         return Verdict.UNSURE
-    is_judged = cleared is not None or _was_judged(item, rules, common)
-    return Verdict.NOVEL if is_judged else Verdict.UNSURE
+    if cleared is None:
+        for kind in kinds:  # not `all`: this is asked for nearly every item
+            if not _was_judged(item, kind, rules, common):
+                return Verdict.UNSURE
+    return Verdict.NOVEL
 
 
-def _is_blinded(item: Item, rules: Rules, common: Collection[int]) -> bool:
+def _is_blinded(item: Item, kind: MediaType, rules: Rules, common: Collection[int]) -> bool:
     """Whether hashes that say nothing could have hidden a match.
 
     The hashes of a picture are alternatives, so one that is common is enough, whatever the mirrored
     form says. Of frames, chunks and pages it takes half.
     """
-    judged = rules.judged[item.media_type]
+    judged = rules.judged[kind]
     perceptual = [
         index
         for index, hash_ in enumerate(item.hashes)
         if hash_.type in judged and SPECS[hash_.type].perceptual
     ]
     hidden = sum(index in common for index in perceptual)
-    if item.media_type is MediaType.IMAGE:
+    if kind is MediaType.IMAGE:
         return hidden > 0
-    return 2 * hidden >= len(perceptual)
+    return 0 < len(perceptual) <= 2 * hidden
 
 
-def _was_judged(item: Item, rules: Rules, common: Collection[int]) -> bool:
+def _was_judged(item: Item, kind: MediaType, rules: Rules, common: Collection[int]) -> bool:
     """Whether "no match" means anything.
 
     It does when a perceptual hash is of sufficient quality and not common, or when the item has
     only exact hashes. An exact hash beside a blurred picture says nothing about the picture, and
     a tile of it nothing about the whole.
     """
-    judged = rules.judged[item.media_type] - {HashType.PDQ_TILE}
+    judged = rules.judged[kind] - {HashType.PDQ_TILE}
     has_perceptual = False
     for index, hash_ in enumerate(item.hashes):
         if hash_.type not in judged or not SPECS[hash_.type].perceptual:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from engine.entries import NO_POSITION, EntryId, ListedItem, position_of
-from engine.hashes import JUDGED_TYPES, SPECS, SUPPORTING_TYPES, HashType, Item, MediaType
+from engine.hashes import JUDGED_TYPES, SPECS, SUPPORTING_TYPES, Hash, HashType, Item, MediaType
 from engine.policy import Bank, BankRole
 from engine.verdict import Match, Nearness, Strength, Verdict
 
@@ -109,15 +109,28 @@ class Naive:
             return _Worth(is_picture and not as_document)
         return _Worth(kind not in {HashType.VIDEOHASH, HashType.TLSH})
 
-    @staticmethod
-    def _wraps_a_picture(item: Item) -> bool:
+    def _least_quality(self, kind: HashType) -> int:
+        """What the strictest known bank wants of a hash; 50 where none lists it."""
+        known = [
+            bank.policy.types[kind].min_quality
+            for bank in self._banks.values()
+            if bank.policy.role is BankRole.KNOWN and kind in bank.policy.types
+        ]
+        return max(known, default=50)
+
+    def _wraps_a_picture(self, item: Item) -> bool:
+        limits = [
+            bank.policy.types[HashType.PDQ].max_distance_bits
+            for bank in self._banks.values()
+            if HashType.PDQ in bank.policy.types
+        ]
         of = {kind: [h for h in item.hashes if h.type is kind] for kind in HashType}
         text = (HashType.TEXT_SHA256, HashType.SIMHASH, HashType.MINHASH)
         if item.media_type is not MediaType.DOCUMENT or any(of[kind] for kind in text):
             return False
         match of[HashType.PAGE_PDQ], of[HashType.PDQ]:
-            case [page], [picture] if (page.quality or 0) >= 50 and (picture.quality or 0) >= 50:
-                return distance_bits(page.value, picture.value) <= 31
+            case [page], [picture] if (page.quality or 0) >= self._least_quality(page.type):
+                return distance_bits(page.value, picture.value) <= max(limits, default=-1)
             case _:
                 return False
 
@@ -191,8 +204,11 @@ class Naive:
 
     def matches(self, item: Item) -> list[Match]:
         """What a reviewer is shown."""
-        media = item.media_type
-        types = (JUDGED_TYPES[media] | SUPPORTING_TYPES[media]) & self._types()
+        types = {
+            hash_type
+            for media in self._kinds(item)
+            for hash_type in JUDGED_TYPES[media] | SUPPORTING_TYPES[media]
+        } & self._types()
         found = [self._match(hit, worth) for hit, worth in self._judged(item, types)]
         return sorted(found, key=lambda m: (m.strength, m.nearness, m.entry_id, m.hash_index))
 
@@ -214,13 +230,14 @@ class Naive:
 
     def judge(self, item: Item) -> Verdict:
         """What anyone is told."""
-        judged = JUDGED_TYPES[item.media_type] & self._types(BankRole.KNOWN)
-        hashes = [h for h in item.hashes if h.type in judged]
-        searched = JUDGED_TYPES[item.media_type] & self._types() if judged else set()
-        if self._wraps_a_picture(item) and JUDGED_TYPES[MediaType.IMAGE] & self._types(
-            BankRole.KNOWN
-        ):
-            searched |= JUDGED_TYPES[MediaType.IMAGE] & self._types()
+        known_types = self._types(BankRole.KNOWN)
+        judged = [JUDGED_TYPES[media] & known_types for media in self._kinds(item)]
+        searched = {
+            hash_type
+            for media in self._kinds(item)
+            if JUDGED_TYPES[media] & known_types
+            for hash_type in JUDGED_TYPES[media] & self._types()
+        }
         nearest: dict[BankRole, Nearness] = {}
         for hit, worth in self._judged(item, searched):
             match = self._match(hit, worth)
@@ -230,20 +247,24 @@ class Naive:
         known, cleared = nearest.get(BankRole.KNOWN), nearest.get(BankRole.CLEARED)
         if known is not None and (cleared is None or known < cleared):
             return Verdict.KNOWN
-        if not hashes:
+        kinds = [[h for h in item.hashes if h.type in types] for types in judged]
+        if not any(kinds):
             return Verdict.UNSUPPORTED
-        if cleared is not None:
-            return Verdict.NOVEL
+        is_judged = cleared is not None or all(map(self._was_judged, kinds))
+        return Verdict.NOVEL if is_judged else Verdict.UNSURE
+
+    def _kinds(self, item: Item) -> set[MediaType]:
+        """What an item is judged as."""
+        return {item.media_type} | ({MediaType.IMAGE} if self._wraps_a_picture(item) else set())
+
+    def _was_judged(self, hashes: list[Hash]) -> bool:
         perceptual = [
             h for h in hashes if SPECS[h.type].perceptual and h.type is not HashType.PDQ_TILE
         ]
-        good = [h for h in perceptual if not SPECS[h.type].has_quality]
-        for hash_ in perceptual:
-            limits = [
-                bank.policy.types[hash_.type].min_quality
-                for bank in self._banks.values()
-                if bank.policy.role is BankRole.KNOWN and hash_.type in bank.policy.types
-            ]
-            if hash_.quality is not None and hash_.quality >= max(limits):
-                good.append(hash_)
-        return Verdict.NOVEL if good or not perceptual else Verdict.UNSURE
+        good = [
+            h
+            for h in perceptual
+            if not SPECS[h.type].has_quality
+            or (h.quality is not None and h.quality >= self._least_quality(h.type))
+        ]
+        return bool(good) or not perceptual
