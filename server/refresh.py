@@ -246,6 +246,7 @@ class Refresher:
         else:
             # At once: the age of what is served is that of what was adopted.
             self._publish()
+            self._segments.hold(found)
             log("segment_adopted", segment=found.name)
 
     def _publish(self) -> None:

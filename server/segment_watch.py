@@ -37,7 +37,7 @@ class SegmentWatch:
         self._folder = folder
         self._clock = clock
         self._tried: SegmentId | None = None  # not to be tried again
-        self._given: SegmentId | None = None  # what may be mapped
+        self._held: SegmentId | None = None  # what is mapped and served
         self._not_before_ms = clock.monotonic_ms()
         self._reading: threading.Thread | None = None
         self._found: FoundSegment | None = None
@@ -48,7 +48,7 @@ class SegmentWatch:
             self._tried = segment_id
             found = self._read(segment_id)
             if found is not None:
-                return self._give(found)
+                return found
         return None
 
     def poll(self) -> FoundSegment | None:
@@ -57,7 +57,7 @@ class SegmentWatch:
             if self._reading.is_alive():
                 return None
             self._reading, found, self._found = None, self._found, None
-            return self._give(found)
+            return found
         newest = next(iter(self._folder.ids()), None)
         is_time = self._clock.monotonic_ms() >= self._not_before_ms
         if newest is not None and newest != self._tried and is_time:
@@ -73,22 +73,21 @@ class SegmentWatch:
         newest = next(iter(self._folder.ids()), None)
         return self._reading is not None or (newest is not None and newest != self._tried)
 
+    def hold(self, found: FoundSegment) -> None:
+        """Watches over a segment: from now on it is what is served."""
+        self._held = found.segment_id
+
     def forget(self) -> None:
         """Tries the newest segment again: the list was read from the store, and none is held."""
         self._tried = None
-        self._given = None
+        self._held = None
 
     def damaged(self) -> str | None:
-        """What was given last, if any process has found it to be damaged since. Said once."""
-        if self._given is None or not self._folder.is_put_aside(self._given):
+        """The segment that is held, if any process has found it to be damaged since. Said once."""
+        if self._held is None or not self._folder.is_put_aside(self._held):
             return None
-        given, self._given = self._given, None
-        return given.name
-
-    def _give(self, found: FoundSegment | None) -> FoundSegment | None:
-        if found is not None:
-            self._given = found.segment_id
-        return found
+        held, self._held = self._held, None
+        return held.name
 
     def _read_aside(self, segment_id: SegmentId) -> None:
         self._found = self._read(segment_id)

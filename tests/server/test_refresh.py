@@ -3,6 +3,7 @@
 import logging
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -306,6 +307,31 @@ def test_segment_is_found_damaged_and_the_store_is_replaced_the_new_one_is_read(
     (path / "lock.mdb").unlink()
     mapped.step()
     assert mapped.view().snapshot.checkpoint.entry_count == 5
+
+
+def test_newer_segment_is_unfit_the_mapped_one_is_watched_on(
+    path: Path, clock: FakeClock, folder: SegmentFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    refresher = Refresher(
+        lambda: FlakyStore(path), StoreConfig(path), clock, segments=SegmentWatch(folder, clock)
+    )
+    write_segment(refresher, folder)
+    refresher.step()
+    (held,) = folder.names()
+    contents = written(refresher).contents()
+    of_another_store = replace(contents.checkpoint, sequence=9)
+    folder.write(Segment.build(of_another_store, contents.columns, choosers(IndexKind.AUTO)))
+
+    def is_refused() -> bool:
+        refresher.step()
+        return "segment_unfit" in [record.msg for record in caplog.records]
+
+    with caplog.at_level(logging.WARNING, "firstseen.server"):
+        assert within_patience(is_refused)
+        folder.put_aside(held)
+        refresher.step()
+    assert not refresher.is_fresh()
+    assert [record.msg for record in caplog.records] == ["segment_unfit", "segment_dropped"]
 
 
 def test_segment_is_deleted_what_is_mapped_serves_on(
