@@ -30,6 +30,23 @@ class _State:
     in_step_at_ms: int  # monotonic: the list was certainly this one then
 
 
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """A segment on its way to where the store was when it was offered.
+
+    Attributes:
+        segment: what it began as.
+        snapshot: how far it is.
+        goal: where it has to come, as a sequence.
+        asked_at_ms: monotonic: when the store was there.
+    """
+
+    segment: Segment
+    snapshot: Snapshot
+    goal: int
+    asked_at_ms: int
+
+
 class Follower:
     """Follows the log of a store.
 
@@ -62,6 +79,7 @@ class Follower:
         self._max_poll_entries = max_poll_entries
         self._stage = stage
         self._state: _State | None = None
+        self._coming: _Coming | None = None
         # Heads that the snapshot has not come up to, as sequence and when each was seen.
         self._ahead: deque[tuple[int, int]] = deque()
         self.resets = 0
@@ -116,28 +134,48 @@ class Follower:
             self._ahead.clear()
             self._state = replace(state, in_step_at_ms=asked_at_ms)
             return False
-        self._ahead.append((head.sequence, asked_at_ms))
         snapshot = self._next(state)
-        in_step_at_ms = asked_at_ms if state is None else state.in_step_at_ms
-        while self._ahead and self._ahead[0][0] <= snapshot.checkpoint.sequence:
-            _, in_step_at_ms = self._ahead.popleft()
-        self._state = _State(snapshot, in_step_at_ms)
+        self._ahead.append((head.sequence, asked_at_ms))
+        self._hold(snapshot, asked_at_ms if state is None else state.in_step_at_ms)
         return True
 
-    def adopt(self, segment: Segment) -> None:
-        """Goes over to a segment, and on from there to the store's head.
+    def adopt(self, segment: Segment) -> bool:
+        """Goes on towards holding a segment; to be called again until it says that it is held.
 
-        When it fails, all stays as it is.
+        One call takes up as many changes as one poll. What is held stays, and is to be polled,
+        until the segment has come up to it. When it fails, all stays as it is, and the segment is
+        let go.
+
+        Returns:
+            whether the segment is held now.
 
         Raises:
             LogTruncatedError: the log does not lead on from it, as after a restored backup.
             CorruptError: the store's list is damaged.
         """
-        asked_at_ms = self._clock.monotonic_ms()
-        delta = self._store.delta(segment.checkpoint)
-        snapshot = Snapshot.from_segment(segment, self._choose).advance(delta)
-        self._ahead.clear()
-        self._state = _State(snapshot, asked_at_ms)
+        coming, self._coming = self._coming, None
+        if coming is None or coming.segment is not segment:
+            asked_at_ms = self._clock.monotonic_ms()
+            goal = self._store.head().sequence
+            coming = _Coming(
+                segment, Snapshot.from_segment(segment, self._choose), goal, asked_at_ms
+            )
+        snapshot = self._advanced(coming.snapshot)
+        goal, in_step_at_ms, state = coming.goal, coming.asked_at_ms, self._state
+        if state is not None:
+            goal = max(goal, state.snapshot.checkpoint.sequence)
+            in_step_at_ms = max(in_step_at_ms, state.in_step_at_ms)
+        if snapshot.checkpoint.sequence < goal:
+            self._coming = replace(coming, snapshot=snapshot)
+            return False
+        self._hold(snapshot, in_step_at_ms)
+        return True
+
+    def _hold(self, snapshot: Snapshot, in_step_at_ms: int) -> None:
+        """Takes a snapshot that was in step then, or later: at the newest head that it reaches."""
+        while self._ahead and self._ahead[0][0] <= snapshot.checkpoint.sequence:
+            in_step_at_ms = max(in_step_at_ms, self._ahead.popleft()[1])
+        self._state = _State(snapshot, in_step_at_ms)
 
     def reload(self) -> None:
         """Reads the whole list anew, whatever is held; counts as a reset.
@@ -157,13 +195,15 @@ class Follower:
         if state is None:
             return self._whole()
         try:
-            base = state.snapshot.checkpoint
-            return state.snapshot.advance(self._store.delta(base, self._max_poll_entries))
+            return self._advanced(state.snapshot)
         except (LogTruncatedError, CorruptError):
             # Either this copy or the store is wrong; reading the whole list tells which.
             snapshot = self._whole()
             self.resets += 1
             return snapshot
+
+    def _advanced(self, snapshot: Snapshot) -> Snapshot:
+        return snapshot.advance(self._store.delta(snapshot.checkpoint, self._max_poll_entries))
 
     def _whole(self) -> Snapshot:
         return Snapshot.of(self._store.contents(self._stage), self._choose, self._stage)

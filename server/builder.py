@@ -89,8 +89,10 @@ class Builder:
             RottenSegmentError: the newest segment is not what it was when it was read.
         """
         wait_ms = self._refresher.step()
-        if self._refresher.fatal is not None:
-            raise self._refresher.fatal
+        while not self._refresher.is_loaded():
+            if self._refresher.fatal is not None:
+                raise self._refresher.fatal
+            wait_ms = self._refresher.step()
         snapshot = self._refresher.latest().snapshot
         now_ms = self._clock.monotonic_ms()
         if self._is_due(snapshot) and now_ms >= self._not_before_ms:

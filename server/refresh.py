@@ -23,7 +23,7 @@ from engine.verdict import Verdict
 from firstseen.v1 import match_pb2
 from server.config import StoreConfig
 from server.convert import check_responses
-from server.segment_watch import SegmentWatch
+from server.segment_watch import FoundSegment, SegmentWatch
 from server.telemetry import location_of, log
 
 MAX_BACKOFF_MS: Final = 2_000
@@ -97,6 +97,7 @@ class Refresher:
         self._store: FollowedStore | None = open_store()
         self._choose = choose
         self._segments = segments
+        self._offered: FoundSegment | None = None  # being adopted
         self._rebuild_limit_ms = rebuild_limit_ms
         self._wait_until_ms: int | None = None  # for a segment; what is held is no good
         self._stage = stage
@@ -158,6 +159,10 @@ class Refresher:
             raise NotReadyError("the list is not loaded")
         return view
 
+    def is_loaded(self) -> bool:
+        """Whether there is a list, fresh or not."""
+        return self._view is not None
+
     def is_fresh(self) -> bool:
         """Whether `view` would answer."""
         try:
@@ -180,6 +185,8 @@ class Refresher:
     def step(self) -> int:
         """Looks once whether the store has changed.
 
+        A step takes up so many changes and no more: a list that is far behind takes several.
+
         Returns:
             Milliseconds to wait before the next step.
         """
@@ -188,6 +195,8 @@ class Refresher:
             self._drop_damaged()
             self._adopt_segment()
             resets = self._follower.resets
+            if self._view is None and self._offered is not None:
+                return 0  # the whole list is not read beside the segment
             if self._wait_until_ms is None:
                 self._follower.poll()
                 self._publish()
@@ -203,7 +212,8 @@ class Refresher:
                 self._on_failure(error)
         else:
             self._on_success()
-            if self._follower.is_behind and self._wait_until_ms is None:
+            is_behind = self._follower.is_behind and self._wait_until_ms is None
+            if is_behind or self._offered is not None:
                 return 0
         backoff_ms = self._config.poll_interval_ms << min(self._failures, 16)
         return min(backoff_ms, max(MAX_BACKOFF_MS, self._config.poll_interval_ms))
@@ -219,6 +229,7 @@ class Refresher:
             self._follower = Follower(self._store, self._clock, self._choose, stage=self._stage)
         if self._wait_until_ms is not None:  # what was to be waited for is no more
             self._wait_until_ms = self._clock.monotonic_ms()
+        self._offered = None
         if self._segments is not None:
             self._segments.forget()
         log("store_replaced", logging.WARNING)
@@ -234,20 +245,26 @@ class Refresher:
         """Goes over to a newer segment, if there is one that belongs to this store's history."""
         if self._segments is None:
             return
-        is_first = self._view is None
-        found = self._segments.wait() if is_first else self._segments.poll()
+        found = self._offered
+        if found is None:
+            is_first = self._view is None
+            found = self._segments.wait() if is_first else self._segments.poll()
         if found is None:
             return
+        self._offered = None
         try:
-            self._follower.adopt(found.segment)
+            is_held = self._follower.adopt(found.segment)
         except (LogTruncatedError, CorruptError) as error:
             # Of another store, or one of both is wrong; what is served now says no less.
             log("segment_unfit", logging.WARNING, segment=found.name, detail=str(error))
-        else:
-            # At once: the age of what is served is that of what was adopted.
-            self._publish()
-            self._segments.hold(found)
-            log("segment_adopted", segment=found.name)
+            return
+        if not is_held:
+            self._offered = found
+            return
+        # At once: the age of what is served is that of what was adopted.
+        self._publish()
+        self._segments.hold(found)
+        log("segment_adopted", segment=found.name)
 
     def _publish(self) -> None:
         """Serves what the follower holds. Compared, so that an earlier failure is made up for."""

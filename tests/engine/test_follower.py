@@ -10,9 +10,12 @@ import pytest
 from engine.entries import Checkpoint, ItemId, NewItem
 from engine.errors import CorruptError, LogTruncatedError, NotReadyError
 from engine.follower import Follower
+from engine.index_choice import choosers
+from engine.index_kind import IndexKind
 from engine.lmdb_store import LmdbWriter, create_store
 from engine.policy import BankPolicy
 from engine.progress import Stage, untold
+from engine.segment import Segment
 from engine.store import Contents, Delta, StoreReader
 from engine.verdict import Verdict
 from tests.engine.values import FakeClock, ListModel, bank, pdq, picture, value
@@ -115,6 +118,20 @@ def test_failing_poll_keeps_the_snapshot_and_lets_it_age(world: World) -> None:
     assert world.verdict(1) is Verdict.NOVEL
     del world.store.failures["head"]
     assert not world.follower.poll()
+    assert world.follower.age_ms() == 0
+
+
+def test_polls_fail_again_and_again_nothing_is_kept_of_them(world: World) -> None:
+    world.follower.poll()
+    world.load(1)
+    world.store.failures["delta"] = OSError("gone")
+    for _ in range(9):
+        with pytest.raises(OSError, match="gone"):
+            world.follower.poll()
+    assert not world.follower.is_behind
+    assert not world.follower._ahead
+    del world.store.failures["delta"]
+    world.follower.poll()
     assert world.follower.age_ms() == 0
 
 
@@ -258,3 +275,67 @@ def test_while_behind_the_age_is_that_of_the_head_that_was_reached(backlog: Back
         follower.poll()  # to the 6th, so past the head of the first poll; then to the last
         seen.append((follower.is_behind, follower.age_ms()))
     assert seen == [(True, 100), (True, 10), (False, 0)]
+
+
+def segment_of(follower: Follower) -> Segment:
+    """What a builder would make of what is held now."""
+    snapshot = follower.snapshot
+    return Segment.build(snapshot.checkpoint, snapshot.columns(), choosers(IndexKind.AUTO))
+
+
+def test_old_segment_is_adopted_in_steps_and_what_is_held_stays_until_then(
+    backlog: Backlog,
+) -> None:
+    backlog.load(0)
+    backlog.steps()
+    old = segment_of(backlog.follower)
+    for number in range(1, 8):
+        backlog.load(number)
+    assert backlog.steps() == [4, 7, 8]
+    held = backlog.follower.snapshot
+    assert not backlog.follower.adopt(old)  # comes up to 4 of these 8
+    assert not backlog.follower.adopt(old)
+    assert backlog.follower.snapshot is held
+    backlog.load(8)
+    assert backlog.steps() == [9]
+    backlog.clock.now_ms += 5
+    assert backlog.follower.adopt(old)
+    assert backlog.follower.snapshot.checkpoint == backlog.store.head()
+    assert backlog.follower.snapshot.loose_count() == 8  # the rest is of the segment
+    assert backlog.follower.age_ms() == 5
+
+
+def test_first_list_is_an_old_segment_it_is_not_held_before_it_has_come_up(
+    backlog: Backlog,
+) -> None:
+    old = segment_of(backlog.follower)
+    for number in range(8):
+        backlog.load(number)
+    follower = Follower(backlog.store, backlog.clock, max_poll_entries=MOST)
+    held = []
+    while not (is_held := follower.adopt(old)):
+        with pytest.raises(NotReadyError):
+            follower.age_ms()
+        held.append(is_held)
+        backlog.clock.now_ms += 100
+        backlog.load(10 + len(held))  # those who are behind have to come up to where it was
+    assert len(held) == 2
+    assert follower.age_ms() == 200
+    follower.poll()
+    assert follower.snapshot.checkpoint == backlog.store.head()
+    assert follower.age_ms() == 0
+
+
+def test_segment_does_not_lead_on_halfway_what_is_held_stays(world: World) -> None:
+    world.follower.poll()
+    segment = segment_of(world.follower)
+    world.load(1)
+    world.follower.poll()
+    held = world.follower.snapshot
+    world.store.failures["delta"] = LogTruncatedError("gap")
+    with pytest.raises(LogTruncatedError):
+        world.follower.adopt(segment)
+    assert world.follower.snapshot is held
+    del world.store.failures["delta"]
+    assert world.follower.adopt(segment)
+    assert world.verdict(1) is Verdict.KNOWN

@@ -11,8 +11,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from engine.entries import ItemId, Labels, NewItem
 from engine.follower import Follower
 from engine.hashes import HashType, Item
+from engine.index_choice import choosers
+from engine.index_kind import IndexKind
 from engine.lmdb_store import LmdbWriter, create_store
 from engine.policy import Bank, BankId, BankPolicy, BankRole, TypePolicy, default_types
+from engine.segment import Segment
 from engine.store_check import check_store
 from tests.engine.values import FakeClock, ListModel, flipped, md5, pdq, picture, sha256, value
 
@@ -52,12 +55,12 @@ class StoreMachine(RuleBasedStateMachine):
         self.clock = FakeClock()
         self.model = ListModel()
         self.sequence = 0
+        self.segment: Segment | None = None
         self.open()
 
     def open(self) -> None:
         self.store = LmdbWriter(self.path, self.clock)
-        self.follower = Follower(self.store, self.clock, max_poll_entries=MOST)
-        self.follower.poll()
+        self.restart_follower()
 
     def teardown(self) -> None:
         assert list(check_store(self.store)) == []
@@ -120,6 +123,24 @@ class StoreMachine(RuleBasedStateMachine):
     def restart_follower(self) -> None:
         self.follower = Follower(self.store, self.clock, max_poll_entries=MOST)
         self.follower.poll()
+
+    @rule()
+    def build(self) -> None:
+        snapshot = self.follower.snapshot
+        self.segment = Segment.build(
+            snapshot.checkpoint, snapshot.columns(), choosers(IndexKind.AUTO)
+        )
+
+    @precondition(lambda self: self.segment is not None)
+    @rule()
+    def adopt_once(self) -> None:
+        assert self.segment is not None
+        before = self.follower.snapshot
+        is_held = self.follower.adopt(self.segment)
+        after = self.follower.snapshot
+        # What is served never goes back.
+        assert after.checkpoint.sequence >= before.checkpoint.sequence
+        assert is_held or after is before
 
     @rule()
     def poll_once(self) -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ import pytest
 from bench.running import RunningServer, config_text, running_server
 from engine import entries, lmdb_reader
 from engine.errors import CorruptError
+from engine.follower import Follower
 from engine.hashes import HashType
 from engine.index_kind import IndexKind
 from engine.lmdb_store import LmdbWriter
 from engine.segment import SegmentFolder
 from firstseen import Client, Plaintext, Verdict
 from server import builder as builder_module
+from server import refresh
 from server.builder import BUILD_INTERVAL_MS, NICENESS, RETRY_MS, Builder
 from server.config import Config, parse_config
 from server.segment_watch import RETRY_MS as RETRY_READ_MS
@@ -132,6 +135,21 @@ def test_long_list_is_read_and_digested_how_far_is_logged(
         ("index PDQ", 0, MIN_ENTRIES),
     ]
     assert {stage for stage, _, _ in lines[9:]} == {"write"}
+
+
+def test_builder_starts_with_an_old_segment_it_comes_up_before_it_answers(
+    builder: Builder, config: Config, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(builder, 100, 1)
+    builder.step()
+    for number in range(200, 205):
+        load(builder, number, 1)
+    builder.close()
+    monkeypatch.setattr(refresh, "Follower", partial(Follower, max_poll_entries=2))
+    again = Builder(config, clock)
+    again.step()
+    assert loose(again) == 5
+    again.close()
 
 
 def test_a_long_load_does_not_keep_it_building(

@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -307,6 +307,54 @@ def test_segment_is_found_damaged_and_the_store_is_replaced_the_new_one_is_read(
     (path / "lock.mdb").unlink()
     mapped.step()
     assert mapped.view().snapshot.checkpoint.entry_count == 5
+
+
+def test_server_starts_with_an_old_segment_it_comes_up_in_steps_and_reads_no_whole_list(
+    path: Path, clock: FakeClock, folder: SegmentFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refresh, "Follower", partial(Follower, max_poll_entries=2))
+    refresher = Refresher(
+        lambda: FlakyStore(path), StoreConfig(path), clock, segments=SegmentWatch(folder, clock)
+    )
+    write_segment(refresher, folder)
+    for number in range(10, 15):
+        written(refresher).load(BankId(1), [new_item(number)])
+    monkeypatch.setattr(FlakyStore, "contents", None)
+    steps = [(refresher.step(), refresher.is_loaded()) for _ in range(3)]
+    assert steps == [(0, False), (0, False), (50, True)]
+    assert refresher.is_fresh()
+    assert refresher.view().snapshot.loose_count() == 5
+
+
+def test_old_segment_cannot_be_followed_on_the_whole_list_is_read(
+    path: Path,
+    clock: FakeClock,
+    folder: SegmentFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(refresh, "Follower", partial(Follower, max_poll_entries=2))
+    refresher = Refresher(
+        lambda: FlakyStore(path), StoreConfig(path), clock, segments=SegmentWatch(folder, clock)
+    )
+    write_segment(refresher, folder)
+    for number in range(10, 15):
+        written(refresher).load(BankId(1), [new_item(number)])
+    refresher.step()
+    monkeypatch.setattr(FlakyStore, "delta", raising(CorruptError("record 4")))
+    assert refresher.step() == 50
+    assert refresher.is_fresh()
+    assert refresher.fatal is None
+    assert [record.msg for record in caplog.records] == ["segment_unfit"]
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    """A method that does nothing else."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
 
 
 def test_newer_segment_is_unfit_the_mapped_one_is_watched_on(
