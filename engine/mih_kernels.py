@@ -246,13 +246,13 @@ def _look_into(
     query: Any,
     number: int,
     radius: Any,
-    turn: int,
+    stop: int,
     code: Any,
     other: Any,
     hits: Any,
     found: int,
 ) -> int:
-    """Reports what is near in the buckets of a query, until there are over `turn` hits.
+    """Reports what is near in the buckets of a query, until there are over `stop` hits.
 
     Args as `probe` has them; `begins` and `ends` are the buckets', `code` is the query's and
     `other` room for that of a row.
@@ -268,7 +268,7 @@ def _look_into(
             passed = _count_passing(flat, begins[p], ends[p], first, second, half, radius)
             # Seldom does one pass.
             for at in range(begins[p], ends[p] if passed else begins[p], 2):
-                if found > turn or _bits_apart(flat, at, first, second, half) > radius:
+                if found > stop or _bits_apart(flat, at, first, second, half) > radius:
                     continue
                 row = np.int64(flat[at + 1] & _LOW_HALF)
                 if row >= values.shape[0]:  # of no index that we made
@@ -323,7 +323,7 @@ def probe(
         radius: inclusive.
         max_candidates: a query with more postings than this to look at compares all rows.
         queries: uint64 (q, words), as they came.
-        max_hits: a query with more hits than this is left after one more.
+        max_hits: a query with more hits than this is left after one more, or a block of rows.
         hits: int64 (3, h): of each hit the query, the row, the distance; written.
 
     Returns:
@@ -336,14 +336,16 @@ def probe(
     for number in range(queries.shape[0]):
         query = queries[number]
         start, most = found, found + max_hits
+        # From here on all rows are compared, unless there are hits enough to leave the query.
         turn = found + max(_CLUSTER_HITS, listed // _CLUSTER_ROWS)
+        stop = min(turn, most)
         _permute(query, source_bits, code)
         candidates = _look_up(code, offsets, chunks, masks, mask_bounds, listed, begins, ends)
         if candidates <= max_candidates:
             found = _look_into(
                 values, flat, begins, ends, chunks, mask_bounds, source_bits, query, number, radius,
-                turn, code, other, hits, found,
+                stop, code, other, hits, found,
             )  # fmt: skip
-        if candidates > max_candidates or found > turn:
+        if candidates > max_candidates or turn < found <= most:
             found = _scan_one(values, query, number, radius, most, hits, start)
     return found

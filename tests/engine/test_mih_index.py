@@ -116,6 +116,22 @@ def test_cluster_of_copies_is_found_whole_however_large(copies: int) -> None:
     assert pairs(index.search(queries, 31)) == pairs(oracle.search(queries, 31))
 
 
+@pytest.mark.parametrize("copies", [50, 500])
+def test_query_with_hits_enough_is_left(copies: int) -> None:
+    listed = weighted(ROWS)
+    listed[:copies] = listed[0]
+    queries = listed[[0, ROWS - 1, 0]].copy()
+    index, want = MihIndex.build(listed), set(pairs(ExactIndex.build(listed).search(queries, 31)))
+    for max_hits in (0, 10, 64, 65, 99):
+        hits = index.search(queries, 31, max_hits)
+        assert set(pairs(hits)) <= want
+        first, other, last = np.bincount(hits.queries, minlength=3).tolist()
+        assert (first, other) == (last, 1)
+        # Over 64 near ones all rows are compared, block by block.
+        spare = 0 if max_hits <= 64 else 63
+        assert 0 <= first - min(copies, max_hits + 1) <= spare
+
+
 @pytest.mark.parametrize("name", ["offsets", "postings", "widths"])
 def test_arrays_of_no_index_are_refused_or_read_within_bounds(name: str) -> None:
     listed = weighted(3_000)
