@@ -102,20 +102,17 @@ class Asked:
         return np.array(self.question.positions, np.uint32)[self.found.queries]
 
     def frames(self) -> _Ints:
-        """For each hit, which frame of the asked item it is of: the same number, the same frame."""
-        return _apart(self.positions(), self.found.queries)
+        """For each query, which frame of the asked item it is of: the same number, the same frame.
 
-    def seconds(self) -> _Ints:
-        """For each hit, which second of the asked item it is of."""
-        return _apart(_seconds(self.positions()), self.found.queries)
+        Of hashes of several types too: they are numbered through the item.
+        """
+        question = self.question
+        positions = np.array(question.positions, np.uint32)
+        return _apart(positions, np.array(question.hash_indexes, np.int64))
 
     def listed_frames(self) -> _Ints:
         """For each hit, which frame of the listed item it is of."""
         return _apart(self.found.positions, self.found.entry_ids)
-
-
-def _seconds(positions: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
-    return np.where(positions == NO_POSITION, positions, positions // np.uint32(_SECOND_MS))
 
 
 def _apart(positions: npt.NDArray[np.uint32], hashes: npt.NDArray[np.generic]) -> _Ints:
@@ -124,6 +121,12 @@ def _apart(positions: npt.NDArray[np.uint32], hashes: npt.NDArray[np.generic]) -
         positions == NO_POSITION, NO_POSITION + hashes.astype(np.int64), positions.astype(np.int64)
     )
     return frames
+
+
+def _seconds(frames: _Ints) -> _Ints:
+    """Which second each frame is of; one of no position is as good as a second."""
+    seconds: _Ints = np.where(frames < NO_POSITION, frames // _SECOND_MS, frames)
+    return seconds
 
 
 def assess(
@@ -248,18 +251,15 @@ def _frames(asked: Mapping[HashType, Asked], extent: Extent) -> _Items:
     of_frames = [asked[t] for t in (HashType.PDQ, HashType.PDQ_TILE) if t in asked]
     hit = [own for own in of_frames if len(own.found)]
     found = Found.concat([own.found for own in hit])
-    of_query = [own.frames() for own in hit]
-    of_seconds = [own.seconds() for own in hit]
-    of_listed = [own.listed_frames() for own in hit]
-    asked_at = [position for own in of_frames for position in own.question.positions]
-    without = asked_at.count(NO_POSITION)
-    query_count = len(set(asked_at) - {NO_POSITION}) + without
-    second_count = len({at // _SECOND_MS for at in asked_at if at != NO_POSITION}) + without
-    ids, first, groups = np.unique(found.item_ids, return_index=True, return_inverse=True)
     nothing = np.empty(0, np.int64)
-    queried = _distinct(groups, np.concatenate([nothing, *of_query]), len(ids))
-    seconds = _distinct(groups, np.concatenate([nothing, *of_seconds]), len(ids))
-    listed = _distinct(groups, np.concatenate([nothing, *of_listed]), len(ids))
+    asked_frames = np.concatenate([nothing, *(own.frames() for own in of_frames)])
+    query_count, second_count = len(np.unique(asked_frames)), len(np.unique(_seconds(asked_frames)))
+    of_query = np.concatenate([nothing, *(own.frames()[own.found.queries] for own in hit)])
+    of_listed = np.concatenate([nothing, *(own.listed_frames() for own in hit)])
+    ids, first, groups = np.unique(found.item_ids, return_index=True, return_inverse=True)
+    queried = _distinct(groups, of_query, len(ids))
+    seconds = _distinct(groups, _seconds(of_query), len(ids))
+    listed = _distinct(groups, of_listed, len(ids))
     extents = np.array([extent(HashType.PDQ, item_id) for item_id in ids.tolist()], np.int64)
     extents = np.maximum(extents, listed)  # a list from elsewhere may have tiles of other frames
     query_shares = (seconds / max(second_count, 1)).astype(np.float32)

@@ -6,7 +6,7 @@ from engine.hashes import Item
 from engine.policy import BankRole
 from engine.snapshot import Snapshot
 from engine.verdict import Strength, Verdict
-from tests.engine.values import ListModel, bank, flipped, frame, pdq, picture, value, video
+from tests.engine.values import ListModel, bank, flipped, frame, pdq, picture, tile, value, video
 
 
 def clip(first: int, count: int, start_ms: int = 0) -> Item:
@@ -108,6 +108,13 @@ def test_frames_without_a_position_are_each_one() -> None:
     assert snapshot.judge(one) is model.judge(one) is Verdict.NOVEL
     half = video(*(pdq(value(n)) for n in (*range(10), *range(300, 310))))
     assert snapshot.judge(half) is model.judge(half) is Verdict.KNOWN
+
+
+def test_frame_and_tile_without_a_position_are_two() -> None:
+    model = ListModel(bank(1))
+    model.load(1, video(frame(value(1), 0), frame(value(2), 1_000), tile(value(3), 1_000)))
+    asked = video(pdq(value(1)), tile(value(3)), pdq(value(4)), tile(value(5)))
+    assert Snapshot.of(model.contents()).judge(asked) is model.judge(asked) is Verdict.KNOWN
 
 
 @pytest.mark.parametrize(
