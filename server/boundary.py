@@ -30,6 +30,7 @@ from engine.errors import (
     WriterBusyError,
 )
 from server.config import LimitsConfig
+from server.idle import IdleError
 from server.room import NoRoomError, Room
 from server.telemetry import CallCounts, log_crash
 
@@ -39,6 +40,8 @@ ERROR_DOMAIN: Final = "firstseen.v1"
 RETRY_DELAY_MS: Final = 1_000
 # A call that waits a day waits for nothing; only the stream of a large batch is long.
 MAX_DEADLINE_S: Final = 24 * 3600.0
+# A status waits behind the answers that a caller has not taken.
+ABORT_LIMIT_S: Final = 1.0
 _OWN_PREFIX: Final = "firstseen."
 
 # The most specific class of an error decides. Errors that have no business in a call are
@@ -55,6 +58,7 @@ STATUS_OF: Final[Mapping[type[EngineError], grpc.StatusCode]] = {
 }
 UNAVAILABLE_TEXT: Final = "the list is not loaded or not fresh, ask again later"
 NO_ROOM_TEXT: Final = "too many calls at once, ask again later"
+IDLE_TEXT: Final = "the stream stood still for too long, ask again what was not answered"
 
 
 class _Unreadable:
@@ -119,10 +123,15 @@ async def abort(context: Context, status: status_pb2.Status) -> None:
     """Ends a call with a status and its details.
 
     Raises:
-        grpc.aio.AbortError: always; the library takes it as the call's end.
+        grpc.aio.AbortError: the library takes it as the call's end.
+        asyncio.CancelledError: the caller takes nothing, so not this either; the call is cut.
     """
     trailers = ((DETAILS_KEY, status.SerializeToString()),)
-    await context.abort(CODES[status.code], status.message, trailers)
+    try:
+        async with asyncio.timeout(ABORT_LIMIT_S):
+            await context.abort(CODES[status.code], status.message, trailers)
+    except TimeoutError:
+        raise asyncio.CancelledError from None
 
 
 def require_deadline(context: Context) -> None:
@@ -272,9 +281,10 @@ class _Runner:
             self._counts.add(self._method, "CANCELLED")
         elif isinstance(error, aio.AbortError):
             self._counts.add(self._method, _ended_with(context))
-        elif isinstance(error, NoRoomError):
+        elif isinstance(error, NoRoomError | IdleError):
             self._counts.add(self._method, "UNAVAILABLE")
-            await abort(context, _unavailable(NO_ROOM_TEXT))
+            text = NO_ROOM_TEXT if isinstance(error, NoRoomError) else IDLE_TEXT
+            await abort(context, _unavailable(text))
         elif isinstance(error, _DeniedError):
             status = _status(grpc.StatusCode.PERMISSION_DENIED, str(error))
             self._counts.add(self._method, "PERMISSION_DENIED")

@@ -195,6 +195,7 @@ class LimitsConfig:
     max_message_bytes: int = _key(_whole(1_024, 64 << 20), 524_288)
     max_calls_in_flight: int = _key(_whole(1, 100_000), 1_024)
     max_streams_in_flight: int = _key(_whole(1, 100_000), 256)
+    max_stream_idle_ms: int = _key(_whole(100, _DAY_MS), 60_000)
     max_connection_idle_ms: int = _key(_whole(1_000, _DAY_MS), 300_000)
     max_connection_age_ms: int = _key(_whole(1_000, _DAY_MS), 3_600_000)
 

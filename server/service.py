@@ -14,6 +14,7 @@ from firstseen.v1 import match_pb2, match_pb2_grpc
 from server.boundary import CODES, Context, status_of
 from server.config import LimitsConfig
 from server.convert import from_checkpoint, media_policies, to_item
+from server.idle import Movement, idle_limit
 from server.refresh import Refresher, View
 from server.telemetry import CallCounts
 
@@ -64,12 +65,26 @@ class MatchService(match_pb2_grpc.MatchServiceServicer):
     ) -> None:
         """Checks many items, and answers in order."""
         self._refresher.view()
+        async with idle_limit(self._limits.max_stream_idle_ms) as movement:
+            await self._stream(request_iterator, context, movement)
+
+    async def _stream(
+        self,
+        requests: AsyncIterator[match_pb2.CheckStreamRequest],
+        context: Context,
+        movement: Movement,
+    ) -> None:
         room = asyncio.Semaphore(self._limits.max_items_in_flight)
         pending: asyncio.Queue[_Pending | None] = asyncio.Queue()
-        reader = asyncio.create_task(self._read(request_iterator, room, pending))
+        reader = asyncio.create_task(self._read(requests, room, pending))
         try:
             while (answer := await pending.get()) is not None:
-                await context.write(await answer if isinstance(answer, asyncio.Task) else answer)
+                if isinstance(answer, asyncio.Task):
+                    movement.is_ours = True
+                    answer = await answer
+                    movement.is_ours = False
+                await context.write(answer)
+                movement.is_seen = True
                 room.release()
             await reader
         finally:

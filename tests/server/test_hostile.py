@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import repeat
 from pathlib import Path
 
 import grpc
@@ -13,8 +14,10 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bench.running import ROOT, RunningServer, running_server
+from firstseen import wire
+from firstseen.errors import UnavailableError
 from firstseen.v1 import match_pb2, match_pb2_grpc, review_pb2, review_pb2_grpc, types_pb2
-from server.boundary import NO_ROOM_TEXT
+from server.boundary import IDLE_TEXT, NO_ROOM_TEXT, RETRY_DELAY_MS
 from tests.server.test_states import within_patience
 from tests.server.worlds import check, item_of, message, pdq, raw_call, value
 
@@ -169,6 +172,49 @@ def test_idle_streams_fill_their_room_calls_and_health_are_answered(store: Path)
         assert within_patience(lambda: can_stream(stub, first))
         watch.cancel()
         streams[1].cancel()
+
+
+def test_idle_stream_is_ended_and_its_room_is_free(store: Path) -> None:
+    limits = {"limits": {"max_stream_idle_ms": 200, "max_streams_in_flight": 1}}
+    with (
+        running_server(store, limits) as small,
+        grpc.insecure_channel(small.match) as channel,
+    ):
+        stub, end = match_pb2_grpc.MatchServiceStub(channel), threading.Event()
+        first = match_pb2.CheckStreamRequest(tag=1, item=message(0))
+
+        def requests() -> Iterator[match_pb2.CheckStreamRequest]:
+            yield first
+            end.wait(TIMEOUT_S)
+
+        stream = stub.CheckStream(requests(), timeout=TIMEOUT_S)
+        assert next(stream).tag == 1
+        with pytest.raises(grpc.RpcError) as caught:
+            next(stream)
+        end.set()
+        error = wire.from_rpc_error(caught.value)
+        assert isinstance(error, UnavailableError)
+        assert (str(error), error.retry_after_ms) == (IDLE_TEXT, RETRY_DELAY_MS)
+        assert can_stream(stub, first)
+
+
+def test_caller_takes_no_answers_its_stream_is_cut_and_holds_up_nothing(store: Path) -> None:
+    settings = {
+        "limits": {"max_stream_idle_ms": 200, "max_streams_in_flight": 1},
+        "shutdown": {"grace_ms": 600_000},
+    }
+    narrow = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 16_384)]
+    with (
+        running_server(store, settings) as small,
+        grpc.insecure_channel(small.match, options=narrow) as channel,
+    ):
+        stub = match_pb2_grpc.MatchServiceStub(channel)
+        first = match_pb2.CheckStreamRequest(tag=1, item=message(0))
+        stream = stub.CheckStream(repeat(first, 20_000), timeout=TIMEOUT_S)
+        assert within_patience(lambda: not can_stream(stub, first))
+        assert within_patience(lambda: can_stream(stub, first))
+        assert small.stop() == 0  # within the patience of `stop`, not the grace
+        stream.cancel()
 
 
 def can_stream(stub: match_pb2_grpc.MatchServiceStub, first: match_pb2.CheckStreamRequest) -> bool:

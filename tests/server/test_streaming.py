@@ -15,6 +15,7 @@ from engine.verdict import Verdict
 from firstseen.v1 import match_pb2
 from server.config import LimitsConfig
 from server.convert import check_responses
+from server.idle import IdleError
 from server.refresh import Refresher, View
 from server.service import INLINE_NS, MatchService, search_pool
 from server.telemetry import CallCounts
@@ -63,14 +64,15 @@ class FakeContext:
 class Requests:
     """Requests with tags from 0, counted as they are taken."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, pause_s: float = 0) -> None:
         self._count = count
+        self._pause_s = pause_s
         self.taken = 0
 
     async def __aiter__(self) -> AsyncIterator[match_pb2.CheckStreamRequest]:
         while self.taken < self._count:
             self.taken += 1
-            await asyncio.sleep(0)
+            await asyncio.sleep(self._pause_s)
             yield match_pb2.CheckStreamRequest(tag=self.taken - 1, item=message(self.taken))
 
 
@@ -80,8 +82,10 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield threads
 
 
-def service_of(refresher: FakeRefresher, pool: ThreadPoolExecutor) -> MatchService:
-    limits = LimitsConfig(max_items_in_flight=IN_FLIGHT)
+def service_of(
+    refresher: FakeRefresher, pool: ThreadPoolExecutor, idle_ms: int = 60_000
+) -> MatchService:
+    limits = LimitsConfig(max_items_in_flight=IN_FLIGHT, max_stream_idle_ms=idle_ms)
     return MatchService(cast("Refresher", refresher), limits, pool, CallCounts())
 
 
@@ -175,5 +179,60 @@ def test_caller_goes_away_no_work_is_left_behind(pool: ThreadPoolExecutor) -> No
         with pytest.raises(asyncio.CancelledError):
             await call
         return len(asyncio.all_tasks())
+
+    assert asyncio.run(run()) == 1
+
+
+@pytest.mark.parametrize(("is_taken", "answered"), [(True, 3), (False, 0)])
+def test_stream_stands_still_it_is_ended(
+    pool: ThreadPoolExecutor, is_taken: bool, answered: int
+) -> None:
+    service = service_of(FakeRefresher(FakeSnapshot(1, lambda _: Verdict.NOVEL)), pool, 20)
+
+    async def run() -> tuple[int, int]:
+        context = FakeContext()
+        if not is_taken:
+            context.may_write.clear()
+        requests = followed_by_nothing(aiter(Requests(3)))
+        with pytest.raises(IdleError):
+            await service.CheckStream(requests, cast("Any", context))
+        return len(context.written), len(asyncio.all_tasks())
+
+    assert asyncio.run(run()) == (answered, 1)
+
+
+async def followed_by_nothing(
+    requests: AsyncIterator[match_pb2.CheckStreamRequest],
+) -> AsyncIterator[match_pb2.CheckStreamRequest]:
+    """A caller who asks no more and does not say so."""
+    async for request in requests:
+        yield request
+    await asyncio.Event().wait()
+
+
+def test_stream_is_slow_it_is_not_ended_while_it_moves(pool: ThreadPoolExecutor) -> None:
+    service = service_of(FakeRefresher(FakeSnapshot(1, lambda _: Verdict.NOVEL)), pool, 80)
+
+    async def run() -> int:
+        context = FakeContext()
+        await stream(service, Requests(20, pause_s=0.01), context)
+        return len(context.written)
+
+    assert asyncio.run(run()) == 20
+
+
+def test_search_takes_longer_than_a_stream_may_stand_still_it_is_awaited(
+    pool: ThreadPoolExecutor,
+) -> None:
+    def judge(_: Item) -> Verdict:
+        threading.Event().wait(0.1)
+        return Verdict.NOVEL
+
+    service = service_of(FakeRefresher(FakeSnapshot(INLINE_NS + 1, judge)), pool, 20)
+
+    async def run() -> int:
+        context = FakeContext()
+        await stream(service, Requests(1), context)
+        return len(context.written)
 
     assert asyncio.run(run()) == 1
