@@ -15,6 +15,7 @@ import os
 import selectors
 import signal
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -98,7 +99,8 @@ class Supervisor:
                     child.kill()
                 os.close(self._digests_fd)
                 if self._ready_file is not None:
-                    self._ready_file.unlink(missing_ok=True)
+                    with suppress(OSError):
+                        self._ready_file.unlink()
         return self._exit_code or ExitCode.STOPPED
 
     def _children(self) -> Iterator[Child]:
@@ -171,7 +173,7 @@ class Supervisor:
         needed = [slot for slot in self._slots if slot.role.is_needed]
         if not all(slot.is_serving for slot in needed):
             return
-        self._has_begun = True
+        is_first, self._has_begun = not self._has_begun, True
         addresses = {name: str(address) for name, address in self._ports.addresses.items()}
         pids = [slot.child.pid for slot in needed if slot.child is not None]
         text = json.dumps({"pid": os.getpid(), "workers": pids, **addresses})
@@ -179,8 +181,14 @@ class Supervisor:
             return
         self._ready_text = text
         unfinished = self._ready_file.with_name(f"{self._ready_file.name}.{os.getpid()}")
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(self._ready_file)
+        try:
+            unfinished.write_text(text, encoding="utf-8")
+            unfinished.replace(self._ready_file)
+        except OSError as error:
+            if is_first:
+                raise
+            # The server serves; a full disk shall not end it.
+            log("ready_file_failed", logging.ERROR, error_type=type(error).__name__)
 
     def _on_signal(self, number: int) -> None:
         if number in _STOP_SIGNALS:
@@ -192,6 +200,7 @@ class Supervisor:
         """Begins the end; asked again, it hurries."""
         if self._exit_code is None:
             self._exit_code = code
+        self._drop_successor()  # nothing is replaced any more
         for child in self._children():
             self._terminate(child)
 
@@ -204,6 +213,11 @@ class Supervisor:
             self._terminate(child)
             self._retiring.append(child)
 
+    def _drop_successor(self) -> None:
+        for slot in self._to_replace[:1]:
+            self._retire(slot.successor)
+            slot.successor = None
+
     def _reload(self) -> None:
         """Reads the file again and begins to replace every process by one that goes by it."""
         try:
@@ -212,9 +226,7 @@ class Supervisor:
         except ConfigError as error:
             log("config_refused", logging.ERROR, key=error.key, detail=error.problem)
             return
-        for slot in self._to_replace[:1]:
-            self._retire(slot.successor)
-            slot.successor = None
+        self._drop_successor()
         self._candidate = candidate
         # Workers first: the file is accepted by the first that serves, and then goes to the rest.
         self._to_replace = sorted(self._slots, key=lambda slot: not slot.role.is_needed)

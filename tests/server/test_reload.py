@@ -20,6 +20,7 @@ from tests.server.test_workers import (
     events,
     has_ended,
     kill_and_await_another,
+    launcher,
     verdict_on_a_new_connection,
 )
 from tests.server.worlds import make_store
@@ -119,3 +120,22 @@ def test_sighup_reads_certificates_again_and_refuses_bad_ones(path: Path, tmp_pa
         server.process.send_signal(signal.SIGHUP)
         assert within_patience(lambda: server.worker_pids() != before)
         assert server.stop() == 0
+
+
+def test_sigterm_comes_while_a_worker_is_replaced_everything_ends(
+    path: Path, tmp_path: Path
+) -> None:
+    may_load = tmp_path / "may-load"
+    may_load.touch()
+    with running_server(path, command=launcher(f"hold={may_load}")) as server:
+        may_load.unlink()
+        before = children(server)
+        server.process.send_signal(signal.SIGHUP)
+        assert within_patience(lambda: len(children(server)) > len(before))
+        assert server.stop() == 0
+
+
+def children(server: RunningServer) -> list[int]:
+    """The process ids of all that the supervisor runs."""
+    pid = server.process.pid
+    return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -205,6 +205,17 @@ def test_worker_killed_again_and_again_comes_back(path: Path) -> None:
         assert server.stop() == 0
 
 
+def test_ready_file_cannot_be_written_any_more_the_server_serves_on(path: Path) -> None:
+    with running_server(path) as server:
+        # A folder in the way, as for root no permission is.
+        (server.folder / "ready.json").unlink()
+        (server.folder / "ready.json").mkdir()
+        os.kill(events(server, "serving")[0]["pid"], signal.SIGKILL)
+        assert within_patience(lambda: bool(events(server, "ready_file_failed")))
+        assert verdict_on_a_new_connection(server.match) == types_pb2.VERDICT_KNOWN
+        assert server.stop() == 0
+
+
 def test_first_start_fails_in_every_worker_one_line_is_said(tmp_path: Path) -> None:
     config = tmp_path / "firstseen.toml"
     config.write_text(config_text(tmp_path / "absent", {"server": {"workers": 4}}))
