@@ -22,6 +22,9 @@ METHOD_STREAM_ITEM: Final = "firstseen.v1.MatchService/CheckStream item"
 # The longest search on the event loop; a longer one goes to a thread, which costs 50 to 100
 # microseconds and lets other calls pass.
 INLINE_NS: Final = 1_000_000
+# How many items of one stream are searched in threads or wait for it. That keeps every thread busy,
+# and an item of 4,096 hashes takes over a megabyte for as long.
+MOST_SEARCHES: Final = 2 * (os.cpu_count() or 1)
 
 _Outcome = match_pb2.CheckStreamResponse
 _Pending = _Outcome | asyncio.Task[_Outcome]
@@ -102,15 +105,20 @@ class MatchService(match_pb2_grpc.MatchServiceServicer):
         room: asyncio.Semaphore,
         pending: "asyncio.Queue[_Pending | None]",
     ) -> None:
-        """Starts an item whenever there is room for its answer; `None` is the end.
+        """Starts an item whenever there is room for it and its answer; `None` is the end.
 
         Raises:
             NotReadyError: the stream ends with it; the item was not refused.
         """
+        searches = asyncio.Semaphore(MOST_SEARCHES - 1)
         try:
             await room.acquire()
             async for request in requests:
-                pending.put_nowait(self._begin(request))
+                begun = self._begin(request)
+                pending.put_nowait(begun)
+                if isinstance(begun, asyncio.Task):
+                    begun.add_done_callback(lambda _: searches.release())
+                    await searches.acquire()
                 await room.acquire()
         finally:
             pending.put_nowait(None)

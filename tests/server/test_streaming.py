@@ -13,6 +13,7 @@ from engine.errors import NotReadyError
 from engine.hashes import Item
 from engine.verdict import Verdict
 from firstseen.v1 import match_pb2
+from server import service as service_module
 from server.config import LimitsConfig
 from server.convert import check_responses
 from server.idle import IdleError
@@ -22,6 +23,7 @@ from server.telemetry import CallCounts
 from tests.server.worlds import check, message
 
 IN_FLIGHT = 4
+LIMIT_S = 30.0
 
 
 class FakeSnapshot:
@@ -124,6 +126,31 @@ def test_answers_are_not_taken_no_more_items_are_read(pool: ThreadPoolExecutor) 
         return held, requests.taken, [answer.tag for answer in context.written]
 
     assert asyncio.run(run()) == (IN_FLIGHT, 50, list(range(50)))
+
+
+def test_searches_take_long_no_more_items_are_read_than_keep_the_threads_busy(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_module, "MOST_SEARCHES", 2)
+    may_end = threading.Event()
+
+    def judge(_: Item) -> Verdict:
+        may_end.wait(LIMIT_S)
+        return Verdict.NOVEL
+
+    service = service_of(FakeRefresher(FakeSnapshot(INLINE_NS + 1, judge)), pool)
+
+    async def run() -> tuple[int, list[int]]:
+        requests, context = Requests(50), FakeContext()
+        call = asyncio.create_task(stream(service, requests, context))
+        for _ in range(1_000):
+            await asyncio.sleep(0)
+        held = requests.taken
+        may_end.set()
+        await call
+        return held, [answer.tag for answer in context.written]
+
+    assert asyncio.run(run()) == (2, list(range(50)))
 
 
 def test_item_crashes_the_others_are_answered_in_order(pool: ThreadPoolExecutor) -> None:
