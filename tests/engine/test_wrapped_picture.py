@@ -30,7 +30,8 @@ WRAPPED = {
     "a text": ([page(value(1), 0), chunk(value(3))], Verdict.NOVEL),
     "a short text": ([page(value(1), 0), Hash(HashType.TEXT_SHA256, value(3))], Verdict.NOVEL),
     "a page too plain to tell": ([Hash(HashType.PAGE_PDQ, value(1), 49)], Verdict.UNSURE),
-    "no page, as in a DOCX": ([], Verdict.NOVEL),
+    "no page, as in a DOCX": ([Hash(HashType.PAGE_PDQ, value(1), 0)], Verdict.UNSURE),
+    "nothing that says what it shows": ([], Verdict.NOVEL),
 }
 
 
