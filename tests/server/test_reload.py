@@ -67,6 +67,8 @@ def test_sighup_changes_the_number_of_workers(path: Path) -> None:
         for count in (2, 1):
             rewrite(server, config_text(path, {"server": {"workers": count}}))
             assert has_workers(server, count)
+        # The system resets connections that wait where a worker has just closed its door.
+        assert within_patience(lambda: len(events(server, "stopped")) == 3)
         assert verdict_on_a_new_connection(server.match) == types_pb2.VERDICT_KNOWN
         assert server.stop() == 0
 
