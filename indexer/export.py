@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from indexer.export_vpdq import run_export_vpdq
 from indexer.feeds.csv_list import COLUMNS
 from indexer.feeds.opening import STDIN, Format
 from indexer.stores import require_bank
+from indexer.whole_output import whole_file
 
 _REPORT_EVERY = 1_000
 _CSV_BREAKERS = frozenset("\n\r\0")
@@ -73,18 +73,8 @@ def _written(path: str) -> Iterator[TextIO]:
         finally:
             text.detach()
         return
-    target = Path(path)
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with open(descriptor, "w", encoding="utf-8", newline="") as stream:  # noqa: PTH123
-            yield stream
-            stream.flush()
-            os.fsync(descriptor)
-        part.replace(target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with whole_file(Path(path)) as stream:
+        yield stream
 
 
 def _hash_fields(hash_: Hash) -> dict[str, str | int]:

@@ -12,6 +12,7 @@ from bench.running import ROOT, environment
 from engine.hashes import HashType
 from engine.lmdb_store import LmdbReader, LmdbWriter, create_store
 from engine.policy import BankPolicy, BankRole, TypePolicy, default_types
+from indexer.__main__ import main
 from indexer.arguments import parser
 from indexer.exit_codes import ExitCode
 from tests.indexer.stores import LIMIT_S, command, listed, pdq_lines, run, run_json, value
@@ -195,6 +196,40 @@ def test_export_is_for_its_owner_and_replaces_whole(store: Path, tmp_path: Path)
     done = run("export", tmp_path / "none" / "out.csv", "--bank", "REMOVED", "--store", store)
     assert done.returncode == ExitCode.FILE
     assert "No such file" in one_line(done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "code", "said"),
+    [
+        (".", "vpdq", ExitCode.USAGE, ".: the current folder"),
+        ("..", "vpdq", ExitCode.USAGE, "..: the current folder"),
+        ("/", "vpdq", ExitCode.USAGE, "/: the current folder"),
+        ("-", "vpdq", ExitCode.USAGE, "-: want a folder"),
+        ("used", "vpdq", ExitCode.FILE, "used: not empty"),
+        ("used/a", "vpdq", ExitCode.FILE, "used/a: a file"),
+        ("none/a", "vpdq", ExitCode.FILE, "none/a: No such file"),
+        (".", "csv", ExitCode.FILE, ".: a folder"),
+        ("used", "csv", ExitCode.FILE, "used: a folder"),
+        ("none/a", "ndjson", ExitCode.FILE, "none/a: No such file"),
+    ],
+)
+def test_export_that_cannot_be_written_names_what_was_typed(
+    name: str,
+    kind: str,
+    code: ExitCode,
+    said: str,
+    store: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(store.parent)
+    Path("used").mkdir()
+    write(Path("used/a"), "old")
+    words = ["export", name, "--bank", "REMOVED", "--store", str(store), "--format", kind]
+    assert main(words) == code
+    assert capsys.readouterr().err.startswith(f"indexer: {said}")
+    assert sorted(path.name for path in Path().rglob("*.part")) == []
+    assert Path("used/a").read_text() == "old"
 
 
 def test_reader_that_leaves_is_no_fault(store: Path, tmp_path: Path) -> None:
