@@ -6,14 +6,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from engine.entries import MAX_SEVERITY
-from engine.errors import InvalidInputError
-from engine.hashes import HashType, MediaType
-from engine.policy import BankRole
+from engine.entries import MAX_LABEL_BYTES, MAX_SEVERITY
+from engine.hashes import MAX_QUALITY, SPECS, HashType, MediaType
+from engine.lmdb_store import MAX_REASON_BYTES
+from engine.policy import MAX_NOTE_BYTES
 from firstseen.hashing.forms import BankProfile
 from indexer import banks, export, load_command, overview, verify, withdraw
+from indexer.argument_types import (
+    bank_role,
+    named_hash_type,
+    named_media_type,
+    new_bank_name,
+    whole_number,
+    words,
+)
 from indexer.feeds.opening import Format
-from indexer.feeds.values import parse_hash_type, parse_media_type
 from indexer.load import DEFAULT_BATCH_ITEMS
 
 _EXIT_CODES: Final = """exit codes:
@@ -71,7 +78,7 @@ def _add_init(commands: Subparsers) -> None:
     )
     command.add_argument(
         "--map-size-gib",
-        type=_number(1, 1 << 14),
+        type=whole_number(1, 1 << 14),
         default=64,
         metavar="N",
         help="the most the store can grow to; address space, not disk (default 64)",
@@ -94,31 +101,34 @@ def _add_banks(commands: Subparsers) -> None:
             f"banks {name} REMOVED --store ./store",
             f"banks {name} FALSE_POSITIVES --store ./store --role cleared --pdq-max-distance 10",
         )
-        command.add_argument("name", type=_text, metavar="NAME", help="capitals, digits and _")
+        name_type = new_bank_name if name == "create" else words()
+        command.add_argument("name", type=name_type, metavar="NAME", help="capitals, digits and _")
         command.add_argument(
             "--role",
-            type=_role,
+            type=bank_role,
             help="known (default): a match is KNOWN; cleared: a match takes that back",
         )
         command.add_argument(
             "--pdq-max-distance",
-            type=_number(0, 256),
+            type=whole_number(0, SPECS[HashType.PDQ].max_distance_bits),
             metavar="BITS",
             help="a PDQ hash at this distance still matches (default 31)",
         )
         command.add_argument(
             "--pdq-min-quality",
-            type=_number(0, 100),
+            type=whole_number(0, MAX_QUALITY),
             metavar="N",
             help="PDQ hashes under it are not listed (default 50)",
         )
-        command.add_argument("--note", type=_text, help="what to remember of the bank")
+        command.add_argument(
+            "--note", type=words(MAX_NOTE_BYTES), help="what to remember of the bank"
+        )
     for name, enabled in (("enable", True), ("disable", False)):
         text = "let a bank match" if enabled else "keep a bank's entries, but match nothing"
         command = _command(
             actions, name, banks.run_enable, text, f"banks {name} REMOVED --store ./store"
         )
-        command.add_argument("name", type=_text, metavar="NAME")
+        command.add_argument("name", type=words(), metavar="NAME")
         command.set_defaults(enabled=enabled)
     command = _command(
         actions,
@@ -127,9 +137,11 @@ def _add_banks(commands: Subparsers) -> None:
         "take every item out of a bank",
         "banks clear REMOVED --store ./store --yes --reason 'supplier withdrew the list'",
     )
-    command.add_argument("name", type=_text, metavar="NAME")
+    command.add_argument("name", type=words(), metavar="NAME")
     command.add_argument("--yes", action="store_true", help="required: do it")
-    command.add_argument("--reason", type=_text, default="", help="kept in the log")
+    command.add_argument(
+        "--reason", type=words(MAX_REASON_BYTES), default="", help="kept in the log"
+    )
 
 
 def _add_load(commands: Subparsers) -> None:
@@ -144,9 +156,14 @@ def _add_load(commands: Subparsers) -> None:
         "load removed/ --store ./store --bank REMOVED --only image --exclude 'drafts/*'",
         "load - --format hashes --store ./store --bank REMOVED --dry-run < pdq.txt",
     )
-    command.add_argument("source", metavar="FILE|FOLDER|-", help="what to load; - is stdin")
     command.add_argument(
-        "--bank", type=_text, required=True, metavar="NAME", help="where to list it"
+        "sources",
+        nargs="+",
+        metavar="FILE|FOLDER|-",
+        help="what to load, one or several; - is stdin. A text that is no list is a document",
+    )
+    command.add_argument(
+        "--bank", type=words(), required=True, metavar="NAME", help="where to list it"
     )
     command.add_argument("--create-bank", action="store_true", help="make the bank if need be")
     _add_format(command)
@@ -156,11 +173,14 @@ def _add_load(commands: Subparsers) -> None:
         "--rejects", type=Path, metavar="FILE", help="write place and reason of each reject (CSV)"
     )
     command.add_argument(
-        "--reason", type=_text, default="", help="kept in the log (default: the file's name)"
+        "--reason",
+        type=words(MAX_REASON_BYTES),
+        default="",
+        help="kept in the log (default: the file's name)",
     )
     command.add_argument(
         "--batch-size",
-        type=_number(1, 1_000_000),
+        type=whole_number(1, 1_000_000),
         default=DEFAULT_BATCH_ITEMS,
         metavar="N",
         help=f"items in one durable commit (default {DEFAULT_BATCH_ITEMS:,})",
@@ -172,14 +192,14 @@ def _add_media(command: argparse.ArgumentParser, *, has_profile: bool) -> None:
     folder = command.add_argument_group("for files that are hashed here")
     folder.add_argument(
         "--only",
-        type=_media_type,
+        type=named_media_type,
         action="append",
         metavar="TYPE",
         help="of a folder, only what is image, video or document; repeatable",
     )
     folder.add_argument(
         "--exclude",
-        type=_text,
+        type=words(),
         action="append",
         default=[],
         metavar="GLOB",
@@ -200,14 +220,14 @@ def _add_media(command: argparse.ArgumentParser, *, has_profile: bool) -> None:
         )
     folder.add_argument(
         "--jobs",
-        type=_number(1, 1024),
+        type=whole_number(1, 1024),
         default=os.cpu_count() or 1,
         metavar="N",
         help="processes that hash (default: one for each core)",
     )
     folder.add_argument(
         "--timeout-s",
-        type=_number(1, 3600),
+        type=whole_number(1, 3600),
         default=60,
         metavar="S",
         help="how long one picture or document may take (default 60); a video may take this "
@@ -215,7 +235,7 @@ def _add_media(command: argparse.ArgumentParser, *, has_profile: bool) -> None:
     )
     folder.add_argument(
         "--memory-mib",
-        type=_number(64, 1 << 20),
+        type=whole_number(64, 1 << 20),
         default=1_024,
         metavar="N",
         help="what one file may take, beyond 100 MiB or so for the libraries (default 1024)",
@@ -226,20 +246,33 @@ def _add_labels(command: argparse.ArgumentParser) -> None:
     labels = command.add_argument_group("for rows that do not say it themselves")
     labels.add_argument(
         "--media-type",
-        type=_media_type,
+        type=named_media_type,
         default=MediaType.IMAGE,
         metavar="TYPE",
         help="image (default), video or document",
     )
     labels.add_argument(
-        "--category", type=_text, default="", metavar="TEXT", help="what kind of material"
+        "--category",
+        type=words(MAX_LABEL_BYTES),
+        default="",
+        metavar="TEXT",
+        help="what kind of material",
     )
-    labels.add_argument("--severity", type=_number(0, MAX_SEVERITY), default=0, metavar="0-9")
+    labels.add_argument("--severity", type=whole_number(0, MAX_SEVERITY), default=0, metavar="0-9")
     labels.add_argument(
-        "--source", type=_text, default="", dest="list_source", metavar="TEXT", help="who listed it"
+        "--source",
+        type=words(MAX_LABEL_BYTES),
+        default="",
+        dest="list_source",
+        metavar="TEXT",
+        help="who listed it",
     )
     labels.add_argument(
-        "--reference", type=_text, default="", metavar="TEXT", help="the unit's own reference"
+        "--reference",
+        type=words(MAX_LABEL_BYTES),
+        default="",
+        metavar="TEXT",
+        help="the unit's own reference",
     )
 
 
@@ -256,7 +289,7 @@ def _add_format(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--hash-type",
-        type=_hash_type,
+        type=named_hash_type,
         default=HashType.PDQ,
         metavar="TYPE",
         help="in a list of hashes, lines that name none (default pdq)",
@@ -283,19 +316,29 @@ def _add_withdraw(commands: Subparsers) -> None:
         "picture, video, document or folder: what was loaded from the same files goes",
     )
     command.add_argument(
-        "--item", type=_number(1, (1 << 63) - 1), action="append", metavar="ID", help="repeatable"
+        "--item",
+        type=whole_number(1, (1 << 63) - 1),
+        action="append",
+        metavar="ID",
+        help="repeatable",
     )
     command.add_argument(
-        "--reference", type=_text, metavar="TEXT", help="items with this reference"
+        "--reference", type=words(MAX_LABEL_BYTES), metavar="TEXT", help="items with this reference"
     )
     command.add_argument(
-        "--source", type=_text, dest="list_source", metavar="TEXT", help="items from this source"
+        "--source",
+        type=words(MAX_LABEL_BYTES),
+        dest="list_source",
+        metavar="TEXT",
+        help="items from this source",
     )
     command.add_argument(
-        "--bank", type=_text, metavar="NAME", help="only from this bank (default: all)"
+        "--bank", type=words(), metavar="NAME", help="only from this bank (default: all)"
     )
     command.add_argument("--dry-run", action="store_true", help="say what would be, change nothing")
-    command.add_argument("--reason", type=_text, default="", help="kept in the log")
+    command.add_argument(
+        "--reason", type=words(MAX_REASON_BYTES), default="", help="kept in the log"
+    )
     _add_format(command)
     _add_media(command, has_profile=False)
     command.set_defaults(profile=BankProfile.LEAN.value)  # the fewest forms, raw ones among them
@@ -316,7 +359,7 @@ def _add_export(commands: Subparsers) -> None:
         metavar="FILE|-",
         help="where to write; - is stdout; for vpdq a folder, new or empty",
     )
-    command.add_argument("--bank", type=_text, required=True, metavar="NAME")
+    command.add_argument("--bank", type=words(), required=True, metavar="NAME")
     command.add_argument(
         "--format",
         type=Format,
@@ -341,7 +384,9 @@ def _add_log(commands: Subparsers) -> None:
         "log --store ./store --last 20",
         "log --store ./store --json > audit.ndjson",
     )
-    command.add_argument("--last", type=_number(1, 1 << 31), metavar="N", help="only the newest N")
+    command.add_argument(
+        "--last", type=whole_number(1, 1 << 31), metavar="N", help="only the newest N"
+    )
 
 
 def _add_verify(commands: Subparsers) -> None:
@@ -352,43 +397,3 @@ def _add_verify(commands: Subparsers) -> None:
         "recompute log, items, reverse map and digest, and say what is wrong",
         "verify --store ./store || echo damaged",
     )
-
-
-def _number(least: int, most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and len(text) < 20):
-            raise argparse.ArgumentTypeError("want a whole number")
-        if not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"want {least} to {most}")
-        return int(text)
-
-    return parse
-
-
-def _text(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise argparse.ArgumentTypeError("not UTF-8") from None
-    return text
-
-
-def _role(text: str) -> BankRole:
-    try:
-        return BankRole[text.upper()]
-    except KeyError:
-        raise argparse.ArgumentTypeError("want known or cleared") from None
-
-
-def _media_type(text: str) -> MediaType:
-    try:
-        return parse_media_type(text)
-    except InvalidInputError as error:
-        raise argparse.ArgumentTypeError(error.problem) from None
-
-
-def _hash_type(text: str) -> HashType:
-    try:
-        return parse_hash_type(text)
-    except InvalidInputError as error:
-        raise argparse.ArgumentTypeError(error.problem) from None

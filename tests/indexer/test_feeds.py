@@ -137,6 +137,16 @@ def test_csv_with_a_wrong_header_is_refused(header: str | bytes, reason: str) ->
     assert PDQ not in str(caught.value)
 
 
+def test_wrong_hash_is_told_by_its_column() -> None:
+    found = read(f"quality,PDQ,sha256,md5\n,{MD5},,\n,,{MD5},\n,,,xyz\n50,{PDQ},{SHA},{'g' * 32}\n")
+    assert [str(told).partition(",")[0] for _, told in found] == [
+        "pdq: 32 characters",
+        "sha256: 32 characters",
+        "md5: 3 characters",
+        "md5: not hexadecimal",
+    ]
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
@@ -195,7 +205,7 @@ def test_labels_of_any_text_are_kept_by_ndjson() -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (MD5, "value: 32 characters, want 64 of hex or 44 of base64"),
+        (MD5, "hash: 32 characters, want 64 of hex or 44 of base64"),
         (f"{PDQ} 1 2", "line: 3 words, want a hash or a type and a hash"),
         (f"sha1 {PDQ}", f"hash_type: want one of {TYPE_NAMES}"),
         (f"{PDQ},high", "quality: want a whole number"),
