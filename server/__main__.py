@@ -59,9 +59,22 @@ def main() -> int:
     except ConfigError as error:
         return _fail(ExitCode.CONFIG, str(error))
     if options.check_config:
-        sys.stdout.write(f"{options.config}: fine\n")
-        return ExitCode.STOPPED
+        return _check(source, options.config)
     return _supervise(source, options.ready_file)
+
+
+def _check(source: Source, path: Path) -> ExitCode:
+    """Says everything that is wrong, and ends as a start would."""
+    # Loads LMDB, which the supervisor does without.
+    from server.config_check import problems  # noqa: PLC0415
+
+    code = ExitCode.STOPPED
+    for problem in problems(source.config):
+        _fail(problem.code, problem.text)
+        code = code or problem.code
+    if code is ExitCode.STOPPED:
+        sys.stdout.write(f"{path}: fine\n")
+    return code
 
 
 def _supervise(source: Source, ready_file: Path | None) -> int:
@@ -91,7 +104,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="the TOML configuration")
     parser.add_argument(
-        "--check-config", action="store_true", help="say whether the configuration is fine, and end"
+        "--check-config",
+        action="store_true",
+        help="say whether a server could start by it, and end",
     )
     parser.add_argument(
         "--print-example-config", action="store_true", help="write an example to stdout, and end"
