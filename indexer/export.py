@@ -14,7 +14,7 @@ from engine.entries import ListedItem
 from engine.errors import InvalidInputError
 from engine.hashes import Hash
 from engine.lmdb_store import LmdbReader
-from indexer.console import Console, took
+from indexer.console import Console, counted, took
 from indexer.exit_codes import ExitCode
 from indexer.export_vpdq import run_export_vpdq
 from indexer.feeds.csv_list import COLUMNS
@@ -51,7 +51,8 @@ def run_export(options: Namespace, console: Console) -> ExitCode:
                     report(items, None)
     elapsed_ms = console.clock.monotonic_ms() - started_ms
     if options.file == STDIN:
-        console.note(f"exported {items:,} items with {hashes:,} hashes of bank {bank.name}")
+        told = f"{counted(items, 'item', 'items')} with {counted(hashes, 'hash', 'hashes')}"
+        console.note(f"exported {told} of bank {bank.name}")
         return ExitCode.DONE
     console.summary(
         f"exported: bank {bank.name}",
