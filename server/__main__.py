@@ -98,11 +98,14 @@ def _fail(code: ExitCode, text: str) -> ExitCode:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m server",
-        description="Answers whether an item is known already.",
+        description="Answers over gRPC whether an item is known already, from the store that\n"
+        "`python -m indexer` writes. It runs until Ctrl-C or SIGTERM; SIGHUP reads FILE again.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the TOML configuration")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="the TOML configuration; required"
+    )
     parser.add_argument(
         "--check-config",
         action="store_true",
