@@ -118,7 +118,8 @@ def _load_list(
         total = os.fstat(stream.fileno()).st_size if stream.seekable() else None
         title = f"{_doing(options)} {source_name([source])[:_MAX_TITLE_NAME]}"
         with console.progress(title, total, "items") as report:
-            reads = feed if is_one else ((f"{source}: line {place}", one) for place, one in feed)
+            name = source_name([source]) if source == STDIN else source
+            reads = feed if is_one else ((f"{name}: line {place}", one) for place, one in feed)
             loader.load(reads, report, stream.tell if total is not None else _nowhere)
 
 

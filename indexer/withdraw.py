@@ -29,10 +29,7 @@ MAX_DESCRIBED: Final = 1_000  # in JSON
 _MAX_SHOWN: Final = 15  # fits a screen of 24 lines with the summary
 _MAX_LABEL: Final = 40
 _MAX_IDS: Final = 10
-_DESCRIBED: Final = (
-    *("item_id", "bank", "media_type", "hashes"),
-    *("severity", "category", "source", "reference"),
-)
+_LABELS: Final = ("category", "severity", "source", "reference")
 _REPORT_EVERY: Final = 1_000
 # Of these, equal means the same file, or a document of the same words.
 _OF_FILE: Final = frozenset({HashType.SHA256, HashType.MD5, HashType.TEXT_SHA256})
@@ -109,7 +106,7 @@ def _reason(options: Namespace) -> str:
         more = f" and {len(options.item) - _MAX_IDS:,} more" if len(options.item) > _MAX_IDS else ""
         return f"withdraw item {shown}{more}"
     labels = {"reference": options.reference, "source": options.list_source}
-    told = " and ".join(f"{name} {text[:_MAX_LABEL]}" for name, text in labels.items() if text)
+    told = " and ".join(f"{name} {_shortened(text)}" for name, text in labels.items() if text)
     return f"withdraw {told}"
 
 
@@ -133,21 +130,22 @@ def _described(store: StoreReader, item_ids: Sequence[ItemId]) -> list[dict[str,
 
 
 def _show(console: Console, going: Sequence[Mapping[str, object]], count: int) -> None:
-    columns = ("item#", "bank", "kind", "hashes#", "severity#", "category", "source", "reference")
     rows = [
-        [_cell(value) for value in (one[name] for name in _DESCRIBED)] for one in going[:_MAX_SHOWN]
+        [*(str(one[name]) for name in ("item_id", "bank", "media_type", "hashes")), _labels(one)]
+        for one in going[:_MAX_SHOWN]
     ]
-    # Whole columns that nobody filled in say nothing.
-    used = [index for index in range(len(columns)) if any(row[index] for row in rows)]
-    console.table([columns[index] for index in used], [[row[i] for i in used] for row in rows])
+    console.table(("item#", "bank", "kind", "hashes#", "labels"), rows)
     if count > len(rows):
         console.say(f"and {count - len(rows):,} more")
 
 
-def _cell(value: object) -> str:
-    if isinstance(value, str):
-        return value if len(value) <= _MAX_LABEL else f"{value[: _MAX_LABEL - 1]}…"
-    return f"{value}" if value else ""  # no separators: an id is for typing
+def _labels(one: Mapping[str, object]) -> str:
+    told = ((name, str(one[name] or "")) for name in _LABELS)
+    return ", ".join(f"{name} {_shortened(text)}" for name, text in told if text)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_LABEL else f"{text[: _MAX_LABEL - 1]}…"
 
 
 def _is_media(options: Namespace) -> bool:
@@ -179,7 +177,10 @@ def _by_hashes(
         opened(options.source) as stream,
         console.progress("looking them up", None, "items") as report,
     ):
-        feed = read_file(stream, options.source, Defaults(), read_options)
+        try:
+            feed = read_file(stream, options.source, Defaults(), read_options)
+        except InvalidInputError as error:
+            raise InvalidInputError(options.source, str(error)) from None
         for count, read in enumerate(feed, 1):
             if count % _REPORT_EVERY == 0:
                 report(count, None)

@@ -57,17 +57,19 @@ def parse_value(hash_type: HashType, text: str, field: str = "value") -> HashVal
     return HashValue(raw)
 
 
-def parse_hash_type(text: str) -> HashType:
+def parse_hash_type(text: str, field: str = "hash_type") -> HashType:
     """The hash type of a name, in either case.
+
+    Args:
+        text: the name.
+        field: what its file calls it.
 
     Raises:
         InvalidInputError: there is no such type.
     """
     found = _HASH_TYPES.get(text) or _HASH_TYPES.get(text.strip().lower())
     if found is None:
-        raise InvalidInputError(
-            "hash_type", f"want one of {', '.join(t.name.lower() for t in HashType)}"
-        )
+        raise InvalidInputError(field, f"want one of {', '.join(t.name.lower() for t in HashType)}")
     return found
 
 

@@ -273,7 +273,8 @@ def test_text_that_is_not_utf8_is_refused_or_written_out(store: Path, tmp_path: 
 def test_every_subcommand_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     names = ["init", "load", "withdraw", "export", "stat", "log", "verify"]
     actions = ["list", "create", "set", "enable", "disable", "clear"]
-    for words in [[name] for name in names] + [["banks", action] for action in actions]:
+    groups: list[list[str]] = [[], ["banks"]]
+    for words in groups + [[name] for name in names] + [["banks", action] for action in actions]:
         with pytest.raises(SystemExit) as ended:
             parser().parse_args([*words, "--help"])
         assert ended.value.code == 0

@@ -83,8 +83,9 @@ def test_withdraw_says_what_goes_and_the_log_why(
         assert main([*words, *more]) == 0
         out = capsys.readouterr().out
         rows = [line.split() for line in out.splitlines()]
-        assert ["item", "bank", "kind", "hashes", "severity", "source", "reference"] in rows
-        assert ["15", "REMOVED", "image", "1", "3", "partner", "C" * 39 + "…"] in rows
+        assert ["item", "bank", "kind", "hashes", "labels"] in rows
+        labels = f"severity 3, source partner, reference {'C' * 39}…"
+        assert ["15", "REMOVED", "image", "1", *labels.split()] in rows
         assert "and 5 more\n" in out
         assert len(rows) <= 30
     command("load", feed)
@@ -93,3 +94,10 @@ def test_withdraw_says_what_goes_and_the_log_why(
     with LmdbReader(store) as reader:
         said = [record.reason for record in reader.iter_log() if record.kind is ChangeKind.WITHDRAW]
     assert said == ["withdraw list.txt", "withdraw item 22, 21", "case 12 reopened"]
+
+
+def test_withdrawal_by_what_is_no_list_names_the_file(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("a,b\n")
+    _, said = command("withdraw", path, code=2)
+    assert said == f"indexer: {path}: header: unknown column 'a'\n"
