@@ -50,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     try:
         options = parser().parse_args(arguments)
+        if hasattr(options, "out"):
+            Run.refuse_unwritable(options.out or OWN_RUNS / "run.json")
         code = _RUNS[options.command](options)
     except KeyboardInterrupt:
         text = "bench: stopped; what was being measured is not written"

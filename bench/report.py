@@ -15,7 +15,7 @@ HMA: Final = {"add_s": 71.0, "delete_s": 67.0, "hashes_per_s": 250.0}
 
 def table(run: Run) -> str:
     """The tables of a run, with a line that says what was run."""
-    settings = ", ".join(f"{key} {_plain(value)}" for key, value in run.settings.items())
+    settings = ", ".join(_setting(*setting) for setting in run.settings.items())
     return f"`{run.command}` ({settings})\n\n{_TABLES[run.kind](run.rows)}\n"
 
 
@@ -67,6 +67,11 @@ def _summary() -> str:
         ["loading a CSV, durably", f"{load['hashes_per_s']:,.0f} hashes/s", "HMA: 250/s"],
     ]
     return _markdown(["", "Firstseen", "what people use today"], lines) + "\n"
+
+
+def _setting(key: str, value: Any) -> str:  # noqa: ANN401
+    # A seed is a name and no quantity: it is written as it is typed.
+    return f"{key} {value if key == 'seed' else _plain(value)}"
 
 
 def _plain(value: Any) -> str:  # noqa: ANN401

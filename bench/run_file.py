@@ -1,5 +1,6 @@
 """What a benchmark leaves behind: one JSON file that says what was measured, where and how."""
 
+import errno
 import json
 import os
 import platform
@@ -67,6 +68,22 @@ class Run:
             stream.write(text + "\n")
         Path(stream.name).replace(path)
         path.chmod(0o644)
+
+    @staticmethod
+    def refuse_unwritable(path: Path) -> None:
+        """Tries what `write` needs, which a run of many minutes should not end with.
+
+        Raises:
+            OSError: the file cannot be written; of `path`.
+        """
+        try:
+            if path.is_dir():
+                raise OSError(errno.EISDIR, "a folder, want the name of a file")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
 
     @classmethod
     def read(cls, path: Path) -> "Run":

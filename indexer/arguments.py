@@ -2,20 +2,32 @@
 
 import argparse
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from engine.entries import MAX_SEVERITY
-from engine.errors import InvalidInputError
+from engine.entries import MAX_LABEL_BYTES, MAX_SEVERITY
 from engine.hashes import HashType, MediaType
-from engine.policy import BankRole
+from engine.lmdb_store import MAX_REASON_BYTES
 from firstseen.hashing.forms import BankProfile
-from indexer import banks, export, load_command, overview, verify, withdraw
+from indexer import export, load_command, overview, verify, withdraw
+from indexer.argument_types import (
+    named_hash_type,
+    named_media_type,
+    whole_number,
+    words,
+)
+from indexer.bank_arguments import add_banks
 from indexer.feeds.opening import Format
-from indexer.feeds.values import parse_hash_type, parse_media_type
 from indexer.load import DEFAULT_BATCH_ITEMS
+from indexer.subcommand import Subparsers, subcommand
 
+_FIRST_STEPS: Final = """examples:
+  python -m indexer init --store ./store
+  python -m indexer banks create REMOVED --store ./store
+  python -m indexer load removed/ hashes.csv --store ./store --bank REMOVED
+  python -m indexer withdraw picture.jpg --store ./store --dry-run
+  python -m indexer COMMAND --help     # options and more examples
+"""
 _EXIT_CODES: Final = """exit codes:
   0 done              1 done, but some were rejected    2 wrong use
   3 no usable store   4 store damaged                   5 store busy
@@ -23,20 +35,18 @@ _EXIT_CODES: Final = """exit codes:
   70 a fault of the program                             130 stopped by Ctrl-C
 """
 
-Subparsers = Any  # argparse does not name this type
-
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(
         prog="python -m indexer",
         description="Writes the list of known, removed material. There is one writer at a time.",
-        epilog="File formats and exit codes are told in docs/formats.md.\n\n" + _EXIT_CODES,
+        epilog=f"{_FIRST_STEPS}\n{_EXIT_CODES}\nFile formats are told in docs/formats.md.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _add_init(commands)
-    _add_banks(commands)
+    add_banks(commands)
     _add_load(commands)
     _add_withdraw(commands)
     _add_export(commands)
@@ -46,107 +56,40 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _command(
-    commands: Subparsers, name: str, run: Callable[..., object], text: str, *examples: str
-) -> argparse.ArgumentParser:
-    shown = "".join(f"  python -m indexer {example}\n" for example in examples)
-    found: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=text,
-        description=text[0].upper() + text[1:] + ".",
-        epilog=f"examples:\n{shown}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    found.add_argument(
-        "--store", type=Path, required=True, metavar="FOLDER", help="the folder of the store"
-    )
-    found.add_argument("--json", action="store_true", help="write the result as JSON, for scripts")
-    found.set_defaults(run=run)
-    return found
-
-
 def _add_init(commands: Subparsers) -> None:
-    command = _command(
+    command = subcommand(
         commands, "init", overview.run_init, "make an empty store", "init --store ./store"
     )
     command.add_argument(
         "--map-size-gib",
-        type=_number(1, 1 << 14),
+        type=whole_number(1, 1 << 14),
         default=64,
         metavar="N",
         help="the most the store can grow to; address space, not disk (default 64)",
     )
 
 
-def _add_banks(commands: Subparsers) -> None:
-    group = commands.add_parser("banks", help="list, make and change banks")
-    actions = group.add_subparsers(required=True, metavar="ACTION")
-    _command(actions, "list", banks.run_list, "list the banks", "banks list --store ./store --json")
-    for name, run, text in (
-        ("create", banks.run_create, "make a bank"),
-        ("set", banks.run_set, "change a bank; what is not said stays"),
-    ):
-        command = _command(
-            actions,
-            name,
-            run,
-            text,
-            f"banks {name} REMOVED --store ./store",
-            f"banks {name} FALSE_POSITIVES --store ./store --role cleared --pdq-max-distance 10",
-        )
-        command.add_argument("name", type=_text, metavar="NAME", help="capitals, digits and _")
-        command.add_argument(
-            "--role",
-            type=_role,
-            help="known (default): a match is KNOWN; cleared: a match takes that back",
-        )
-        command.add_argument(
-            "--pdq-max-distance",
-            type=_number(0, 256),
-            metavar="BITS",
-            help="a PDQ hash at this distance still matches (default 31)",
-        )
-        command.add_argument(
-            "--pdq-min-quality",
-            type=_number(0, 100),
-            metavar="N",
-            help="PDQ hashes under it are not listed (default 50)",
-        )
-        command.add_argument("--note", type=_text, help="what to remember of the bank")
-    for name, enabled in (("enable", True), ("disable", False)):
-        text = "let a bank match" if enabled else "keep a bank's entries, but match nothing"
-        command = _command(
-            actions, name, banks.run_enable, text, f"banks {name} REMOVED --store ./store"
-        )
-        command.add_argument("name", type=_text, metavar="NAME")
-        command.set_defaults(enabled=enabled)
-    command = _command(
-        actions,
-        "clear",
-        banks.run_clear,
-        "take every item out of a bank",
-        "banks clear REMOVED --store ./store --yes --reason 'supplier withdrew the list'",
-    )
-    command.add_argument("name", type=_text, metavar="NAME")
-    command.add_argument("--yes", action="store_true", help="required: do it")
-    command.add_argument("--reason", type=_text, default="", help="kept in the log")
-
-
 def _add_load(commands: Subparsers) -> None:
-    command = _command(
+    command = subcommand(
         commands,
         "load",
         load_command.run_load,
-        "list the hashes of a file, or pictures, videos and documents that are hashed here",
+        "list hashes: those of lists, and of pictures, videos and documents, hashed here",
         "load hashes.csv --store ./store --bank REMOVED --source partner --rejects rejects.csv",
         "load removed/ --store ./store --bank REMOVED --category A --severity 3 --profile wide",
-        "load clip.mp4 --store ./store --bank REMOVED --reference CASE-12",
+        "load a.jpg clip.mp4 letter.pdf --store ./store --bank REMOVED --reference CASE-12",
         "load removed/ --store ./store --bank REMOVED --only image --exclude 'drafts/*'",
         "load - --format hashes --store ./store --bank REMOVED --dry-run < pdq.txt",
     )
-    command.add_argument("source", metavar="FILE|FOLDER|-", help="what to load; - is stdin")
     command.add_argument(
-        "--bank", type=_text, required=True, metavar="NAME", help="where to list it"
+        "sources",
+        nargs="+",
+        metavar="FILE|FOLDER|-",
+        help="what to load, one or several: lists of hashes, pictures, videos, documents, folders; "
+        "- is a list on stdin",
+    )
+    command.add_argument(
+        "--bank", type=words(), required=True, metavar="NAME", help="where to list it"
     )
     command.add_argument("--create-bank", action="store_true", help="make the bank if need be")
     _add_format(command)
@@ -156,11 +99,15 @@ def _add_load(commands: Subparsers) -> None:
         "--rejects", type=Path, metavar="FILE", help="write place and reason of each reject (CSV)"
     )
     command.add_argument(
-        "--reason", type=_text, default="", help="kept in the log (default: the file's name)"
+        "--reason",
+        type=words(MAX_REASON_BYTES),
+        default="",
+        metavar="TEXT",
+        help="kept in the log (default: the name of what is loaded)",
     )
     command.add_argument(
         "--batch-size",
-        type=_number(1, 1_000_000),
+        type=whole_number(1, 1_000_000),
         default=DEFAULT_BATCH_ITEMS,
         metavar="N",
         help=f"items in one durable commit (default {DEFAULT_BATCH_ITEMS:,})",
@@ -172,14 +119,14 @@ def _add_media(command: argparse.ArgumentParser, *, has_profile: bool) -> None:
     folder = command.add_argument_group("for files that are hashed here")
     folder.add_argument(
         "--only",
-        type=_media_type,
+        type=named_media_type,
         action="append",
         metavar="TYPE",
         help="of a folder, only what is image, video or document; repeatable",
     )
     folder.add_argument(
         "--exclude",
-        type=_text,
+        type=words(),
         action="append",
         default=[],
         metavar="GLOB",
@@ -188,7 +135,8 @@ def _add_media(command: argparse.ArgumentParser, *, has_profile: bool) -> None:
     folder.add_argument(
         "--everything",
         action="store_true",
-        help="of a folder, also hidden files, README and LICENSE texts, and lists of hashes",
+        help="of a folder, also hidden files, texts called README, LICENSE or the like, and lists "
+        "of hashes as the texts they are",
     )
     if has_profile:
         folder.add_argument(
@@ -200,14 +148,14 @@ def _add_media(command: argparse.ArgumentParser, *, has_profile: bool) -> None:
         )
     folder.add_argument(
         "--jobs",
-        type=_number(1, 1024),
+        type=whole_number(1, 1024),
         default=os.cpu_count() or 1,
         metavar="N",
         help="processes that hash (default: one for each core)",
     )
     folder.add_argument(
         "--timeout-s",
-        type=_number(1, 3600),
+        type=whole_number(1, 3600),
         default=60,
         metavar="S",
         help="how long one picture or document may take (default 60); a video may take this "
@@ -215,7 +163,7 @@ def _add_media(command: argparse.ArgumentParser, *, has_profile: bool) -> None:
     )
     folder.add_argument(
         "--memory-mib",
-        type=_number(64, 1 << 20),
+        type=whole_number(64, 1 << 20),
         default=1_024,
         metavar="N",
         help="what one file may take, beyond 100 MiB or so for the libraries (default 1024)",
@@ -226,20 +174,39 @@ def _add_labels(command: argparse.ArgumentParser) -> None:
     labels = command.add_argument_group("for rows that do not say it themselves")
     labels.add_argument(
         "--media-type",
-        type=_media_type,
+        type=named_media_type,
         default=MediaType.IMAGE,
         metavar="TYPE",
         help="image (default), video or document",
     )
     labels.add_argument(
-        "--category", type=_text, default="", metavar="TEXT", help="what kind of material"
+        "--category",
+        type=words(MAX_LABEL_BYTES),
+        default="",
+        metavar="TEXT",
+        help="what kind of material",
     )
-    labels.add_argument("--severity", type=_number(0, MAX_SEVERITY), default=0, metavar="0-9")
     labels.add_argument(
-        "--source", type=_text, default="", dest="list_source", metavar="TEXT", help="who listed it"
+        "--severity",
+        type=whole_number(0, MAX_SEVERITY),
+        default=0,
+        metavar="0-9",
+        help="how grave, 9 the most; 0 (default): not said",
     )
     labels.add_argument(
-        "--reference", type=_text, default="", metavar="TEXT", help="the unit's own reference"
+        "--source",
+        type=words(MAX_LABEL_BYTES),
+        default="",
+        dest="list_source",
+        metavar="TEXT",
+        help="who listed it",
+    )
+    labels.add_argument(
+        "--reference",
+        type=words(MAX_LABEL_BYTES),
+        default="",
+        metavar="TEXT",
+        help="the unit's own reference",
     )
 
 
@@ -249,14 +216,17 @@ def _add_format(command: argparse.ArgumentParser) -> None:
         type=Format,
         choices=list(Format),
         default=Format.AUTO,
-        help="auto: by the file's suffix, else by its first line",
+        help="how a list is written; auto (default): by the file's suffix, else by its first line; "
+        "hashes: one a line; vpdq: the frames of a video; document: no list, a text to be hashed",
     )
     command.add_argument(
-        "--ignore-unknown", action="store_true", help="pass over unknown columns and keys"
+        "--ignore-unknown",
+        action="store_true",
+        help="in a list, pass over unknown columns and keys",
     )
     command.add_argument(
         "--hash-type",
-        type=_hash_type,
+        type=named_hash_type,
         default=HashType.PDQ,
         metavar="TYPE",
         help="in a list of hashes, lines that name none (default pdq)",
@@ -264,7 +234,7 @@ def _add_format(command: argparse.ArgumentParser) -> None:
 
 
 def _add_withdraw(commands: Subparsers) -> None:
-    command = _command(
+    command = subcommand(
         commands,
         "withdraw",
         withdraw.run_withdraw,
@@ -283,30 +253,44 @@ def _add_withdraw(commands: Subparsers) -> None:
         "picture, video, document or folder: what was loaded from the same files goes",
     )
     command.add_argument(
-        "--item", type=_number(1, (1 << 63) - 1), action="append", metavar="ID", help="repeatable"
+        "--item",
+        type=whole_number(1, (1 << 63) - 1),
+        action="append",
+        metavar="ID",
+        help="the item of this id, as `firstseen explain` tells it; repeatable",
     )
     command.add_argument(
-        "--reference", type=_text, metavar="TEXT", help="items with this reference"
+        "--reference", type=words(MAX_LABEL_BYTES), metavar="TEXT", help="items with this reference"
     )
     command.add_argument(
-        "--source", type=_text, dest="list_source", metavar="TEXT", help="items from this source"
+        "--source",
+        type=words(MAX_LABEL_BYTES),
+        dest="list_source",
+        metavar="TEXT",
+        help="items from this source",
     )
     command.add_argument(
-        "--bank", type=_text, metavar="NAME", help="only from this bank (default: all)"
+        "--bank", type=words(), metavar="NAME", help="only from this bank (default: all)"
     )
     command.add_argument("--dry-run", action="store_true", help="say what would be, change nothing")
-    command.add_argument("--reason", type=_text, default="", help="kept in the log")
+    command.add_argument(
+        "--reason",
+        type=words(MAX_REASON_BYTES),
+        default="",
+        metavar="TEXT",
+        help="kept in the log (default: what was named)",
+    )
     _add_format(command)
     _add_media(command, has_profile=False)
     command.set_defaults(profile=BankProfile.LEAN.value)  # the fewest forms, raw ones among them
 
 
 def _add_export(commands: Subparsers) -> None:
-    command = _command(
+    command = subcommand(
         commands,
         "export",
         export.run_export,
-        "write a bank as a list that loads back",
+        "write a bank as a list that load reads",
         "export REMOVED.csv --store ./store --bank REMOVED --format csv",
         "export - --store ./store --bank REMOVED --format ndjson | gzip > removed.ndjson.gz",
         "export removed-videos --store ./store --bank REMOVED --format vpdq",
@@ -316,7 +300,9 @@ def _add_export(commands: Subparsers) -> None:
         metavar="FILE|-",
         help="where to write; - is stdout; for vpdq a folder, new or empty",
     )
-    command.add_argument("--bank", type=_text, required=True, metavar="NAME")
+    command.add_argument(
+        "--bank", type=words(), required=True, metavar="NAME", help="which to write"
+    )
     command.add_argument(
         "--format",
         type=Format,
@@ -327,13 +313,18 @@ def _add_export(commands: Subparsers) -> None:
 
 
 def _add_stat(commands: Subparsers) -> None:
-    _command(
-        commands, "stat", overview.run_stat, "tell what is in the store", "stat --store ./store"
+    subcommand(
+        commands,
+        "stat",
+        overview.run_stat,
+        "tell what is in the store",
+        "stat --store ./store",
+        "stat --store ./store --json",
     )
 
 
 def _add_log(commands: Subparsers) -> None:
-    command = _command(
+    command = subcommand(
         commands,
         "log",
         overview.run_log,
@@ -341,54 +332,16 @@ def _add_log(commands: Subparsers) -> None:
         "log --store ./store --last 20",
         "log --store ./store --json > audit.ndjson",
     )
-    command.add_argument("--last", type=_number(1, 1 << 31), metavar="N", help="only the newest N")
+    command.add_argument(
+        "--last", type=whole_number(1, 1 << 31), metavar="N", help="only the newest N"
+    )
 
 
 def _add_verify(commands: Subparsers) -> None:
-    _command(
+    subcommand(
         commands,
         "verify",
         verify.run_verify,
         "recompute log, items, reverse map and digest, and say what is wrong",
-        "verify --store ./store || echo damaged",
+        "verify --store ./store",
     )
-
-
-def _number(least: int, most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and len(text) < 20):
-            raise argparse.ArgumentTypeError("want a whole number")
-        if not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"want {least} to {most}")
-        return int(text)
-
-    return parse
-
-
-def _text(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise argparse.ArgumentTypeError("not UTF-8") from None
-    return text
-
-
-def _role(text: str) -> BankRole:
-    try:
-        return BankRole[text.upper()]
-    except KeyError:
-        raise argparse.ArgumentTypeError("want known or cleared") from None
-
-
-def _media_type(text: str) -> MediaType:
-    try:
-        return parse_media_type(text)
-    except InvalidInputError as error:
-        raise argparse.ArgumentTypeError(error.problem) from None
-
-
-def _hash_type(text: str) -> HashType:
-    try:
-        return parse_hash_type(text)
-    except InvalidInputError as error:
-        raise argparse.ArgumentTypeError(error.problem) from None

@@ -33,7 +33,7 @@ def run_create(options: Namespace, console: Console) -> ExitCode:
     """Makes a bank that is not there yet."""
     with LmdbWriter(options.store) as store:
         if find_bank(store, options.name) is not None:
-            raise InvalidInputError("name", "there is a bank of that name; change it: banks set")
+            raise InvalidInputError(options.name, "there is such a bank; `banks set` changes it")
         return _put(store, options.name, _changed(BankPolicy(), options), options.note, console)
 
 
@@ -56,7 +56,7 @@ def run_enable(options: Namespace, console: Console) -> ExitCode:
 def run_clear(options: Namespace, console: Console) -> ExitCode:
     """Takes out every item of a bank."""
     if not options.yes:
-        raise InvalidInputError("--yes", "missing: this takes out every item of the bank")
+        raise InvalidInputError("--yes", f"missing: this takes every item out of {options.name}")
     started_ms = console.clock.monotonic_ms()
     with LmdbWriter(options.store) as store:
         bank = require_bank(store, options.name)
@@ -74,7 +74,7 @@ def run_clear(options: Namespace, console: Console) -> ExitCode:
         },
         {
             "items taken out": f"{result.removed_items:,}",
-            "with hashes": f"{result.removed_entries:,}",
+            "their hashes": f"{result.removed_entries:,}",
             "time": took(elapsed_ms),
             "checkpoint": f"{result.checkpoint.sequence:,}",
         },
@@ -127,7 +127,7 @@ def _changed(policy: BankPolicy, options: Namespace) -> BankPolicy:
         return policy
     limits = policy.types.get(HashType.PDQ)
     if limits is None:
-        raise InvalidInputError("types", "the bank lists no PDQ")
+        raise InvalidInputError(options.name, "the bank lists no PDQ")
     types = {**policy.types, HashType.PDQ: replace(limits, **told)}
     return replace(policy, types=MappingProxyType(types))
 

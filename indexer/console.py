@@ -34,21 +34,20 @@ _GAP: Final = 2  # between columns
 _NARROW: Final = 80  # a terminal under it has no room for a bar
 _PLAIN_WIDTH: Final = 160  # for files and pipes, which have no width of their own
 
+_ONE: Final = {"files": "file", "hashes": "hash", "items": "item", "videos": "video"}
+
 Report = Callable[[int, int | None], None]
 """Told how much is done and, for the bar, what share of the whole that was."""
 
 
-class _RateColumn(ProgressColumn):
-    """Things done in a second."""
+class _DoneColumn(ProgressColumn):
+    """What is done, and how fast where that says something."""
 
     def render(self, task: Task) -> Text:
         """See `ProgressColumn.render`."""
-        done = int(task.fields["count"])
-        rate = done / task.elapsed if task.elapsed else 0
-        text = f"{done:,} {task.fields['unit']}, {rate:,.0f}/s"
-        if task.fields["is_bytes"]:
-            text = f"{done:,} {task.fields['unit']}, {_bytes_told(task.completed, task.elapsed)}"
-        return Text(text, style="cyan", no_wrap=True)
+        done = int(task.completed) if task.fields["is_bytes"] else None
+        told = _done_told(task.fields["count"], task.fields["unit"], done, task.elapsed)
+        return Text(told, style="cyan", no_wrap=True)
 
 
 class Console:
@@ -136,8 +135,8 @@ class Console:
         Args:
             title: what is going on.
             total: the whole, in whatever the caller measures it; None when not known.
-            unit: what is counted, such as `items`.
-            is_bytes: tell what is done and its rate in bytes, which is what the whole is in.
+            unit: what is counted: `items`, `files`, `videos` or `hashes`.
+            is_bytes: tell what is done in bytes too, which is what the whole is in.
         """
         if not self._err.is_terminal:
             yield self._lines(title, total, unit, is_bytes=is_bytes)
@@ -147,7 +146,7 @@ class Console:
             TextColumn("{task.description}"),
             *([BarColumn(bar_width=_BAR_WIDTH)] if self._err.width >= _NARROW else []),
             *([TaskProgressColumn()] if total else []),
-            _RateColumn(),
+            _DoneColumn(),
             TimeRemainingColumn() if total else TimeElapsedColumn(),
             console=self._err,
             transient=True,
@@ -171,10 +170,8 @@ class Console:
                 return
             last_ms = now_ms
             elapsed_s = (now_ms - started_ms) / 1000
-            rate = f"{count / elapsed_s:,.0f}/s"
-            if is_bytes:
-                rate = _bytes_told(count if done is None else done, elapsed_s)
-            text = f"{title}: {count:,} {unit}, {rate}"
+            done_bytes = (count if done is None else done) if is_bytes else None
+            text = f"{title}: {_done_told(count, unit, done_bytes, elapsed_s)}"
             share = (count if done is None else done) / total if total else 0
             if share:
                 left_s = max(elapsed_s / share - elapsed_s, 0)
@@ -184,9 +181,21 @@ class Console:
         return report
 
 
-def _bytes_told(done_bytes: float, elapsed_s: float | None) -> str:
-    rate = done_bytes / elapsed_s if elapsed_s else 0
-    return f"{filesize.decimal(int(done_bytes))}, {filesize.decimal(int(rate))}/s"
+def _done_told(count: int, unit: str, done_bytes: int | None, elapsed_s: float | None) -> str:
+    """What is done.
+
+    Args:
+        count: how many.
+        unit: of what, as for many.
+        done_bytes: how much that is, where that is measured; what takes longer by its size has
+            no pace to tell.
+        elapsed_s: in which time.
+    """
+    text = counted(count, _ONE[unit], unit)
+    if done_bytes is not None:
+        return f"{text}, {filesize.decimal(done_bytes)}"
+    rate = round(count / elapsed_s) if elapsed_s else 0
+    return f"{text}, {rate:,}/s" if rate else text
 
 
 def _console(*, stderr: bool) -> RichConsole:
@@ -199,6 +208,11 @@ def _console(*, stderr: bool) -> RichConsole:
         force_terminal=not plain,
         width=_PLAIN_WIDTH if plain else None,
     )
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """A number with its noun, in the form that the number wants."""
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def took(elapsed_ms: int) -> str:

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
@@ -15,12 +14,13 @@ from engine.entries import ListedItem
 from engine.errors import InvalidInputError
 from engine.hashes import Hash
 from engine.lmdb_store import LmdbReader
-from indexer.console import Console, took
+from indexer.console import Console, counted, took
 from indexer.exit_codes import ExitCode
 from indexer.export_vpdq import run_export_vpdq
 from indexer.feeds.csv_list import COLUMNS
 from indexer.feeds.opening import STDIN, Format
 from indexer.stores import require_bank
+from indexer.whole_output import whole_file
 
 _REPORT_EVERY = 1_000
 _CSV_BREAKERS = frozenset("\n\r\0")
@@ -51,7 +51,8 @@ def run_export(options: Namespace, console: Console) -> ExitCode:
                     report(items, None)
     elapsed_ms = console.clock.monotonic_ms() - started_ms
     if options.file == STDIN:
-        console.note(f"exported {items:,} items with {hashes:,} hashes of bank {bank.name}")
+        told = f"{counted(items, 'item', 'items')} with {counted(hashes, 'hash', 'hashes')}"
+        console.note(f"exported {told} of bank {bank.name}")
         return ExitCode.DONE
     console.summary(
         f"exported: bank {bank.name}",
@@ -73,18 +74,8 @@ def _written(path: str) -> Iterator[TextIO]:
         finally:
             text.detach()
         return
-    target = Path(path)
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with open(descriptor, "w", encoding="utf-8", newline="") as stream:  # noqa: PTH123
-            yield stream
-            stream.flush()
-            os.fsync(descriptor)
-        part.replace(target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with whole_file(Path(path)) as stream:
+        yield stream
 
 
 def _hash_fields(hash_: Hash) -> dict[str, str | int]:

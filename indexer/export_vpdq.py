@@ -6,10 +6,7 @@ hash is written, its first.
 
 import os
 from argparse import Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from shutil import rmtree
 from typing import Final
 
 from engine.entries import ListedItem
@@ -21,6 +18,7 @@ from indexer.console import Console, took
 from indexer.exit_codes import ExitCode
 from indexer.feeds.opening import STDIN
 from indexer.stores import require_bank
+from indexer.whole_output import whole_folder
 
 _REPORT_EVERY: Final = 100
 
@@ -28,13 +26,13 @@ _REPORT_EVERY: Final = 100
 def run_export_vpdq(options: Namespace, console: Console) -> ExitCode:
     """Writes every video of a bank into a new folder, at one checkpoint."""
     if options.file == STDIN:
-        raise InvalidInputError("file", "want a folder: in vPDQ each video is a file of its own")
+        raise InvalidInputError(STDIN, "want a folder: in vPDQ each video is a file of its own")
     started_ms = console.clock.monotonic_ms()
     videos = frames = left_out = 0
     with LmdbReader(options.store) as store:
         bank = require_bank(store, options.bank)
         with (
-            _written(Path(options.file)) as folder,
+            whole_folder(Path(options.file)) as folder,
             console.progress(f"exporting {bank.name}", None, "videos") as report,
         ):
             for listed in store.iter_items(bank.bank_id):
@@ -68,23 +66,6 @@ def _vpdq_text(listed: ListedItem) -> str:
         if h.type is HashType.PDQ and h.frame_offset_ms is not None:
             first.setdefault(h.frame_offset_ms, (h.value, h.quality or 0, h.frame_offset_ms))
     return text_of(first.values())
-
-
-@contextmanager
-def _written(target: Path) -> Iterator[Path]:
-    """A folder that is there whole or not at all, and for its owner alone.
-
-    Raises:
-        OSError: it cannot be written, or there is one that is not empty.
-    """
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    part.mkdir(mode=0o700)
-    try:
-        yield part
-        part.replace(target)  # refused for a folder with something in it
-    except BaseException:
-        rmtree(part)
-        raise
 
 
 def _write(path: Path, text: str) -> None:

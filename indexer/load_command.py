@@ -3,8 +3,7 @@
 import gc
 import os
 from argparse import Namespace
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -13,19 +12,19 @@ from engine.errors import InvalidInputError
 from engine.hashes import MediaType
 from engine.lmdb_store import LmdbWriter
 from engine.policy import Bank, BankId, BankPolicy
-from indexer.console import Console, Report, took
+from indexer.console import Console, counted, took
 from indexer.exit_codes import ExitCode
 from indexer.feeds.opening import STDIN, ReadOptions, is_media_source, opened, read_file
-from indexer.feeds.reading import Defaults, Read
+from indexer.feeds.reading import Defaults
 from indexer.feeds.rejects import Outcome, Rejects, printable, reporting
 from indexer.load import Loader, LoadTotals
-from indexer.media import opened_media
 from indexer.preview import Preview
 from indexer.stores import find_bank, require_bank
 
 _COLLECT_AFTER: Final = 200_000
 _MAX_NAME: Final = 200
 _MAX_TITLE_NAME: Final = 24
+_LEAST_TIMED_MS: Final = 1_000  # of a shorter load, the start is most of it
 _PLURALS: Final = {
     MediaType.IMAGE: "pictures",
     MediaType.VIDEO: "videos",
@@ -35,14 +34,15 @@ _UNMADE: Final = BankId(1)  # for the policy of a bank that a dry run would make
 
 
 def run_load(options: Namespace, console: Console) -> ExitCode:
-    """Loads a file, stdin or a folder."""
-    source: str = options.source
-    if source != STDIN and not Path(source).exists():
-        raise InvalidInputError("source", "no such file or folder")
-    _refuse_overwriting(source, options.rejects)
+    """Loads files, stdin and folders."""
+    sources: list[str] = options.sources
+    for source in sources:
+        if source != STDIN and not Path(source).exists():
+            raise InvalidInputError(source, "no such file or folder")
+    _refuse_overwriting(sources, options.rejects)
     labels = Labels(options.category, options.severity, options.list_source, options.reference)
     defaults = Defaults(options.media_type, labels)
-    of_media = source != STDIN and is_media_source(Path(source), options.format)
+    media = [s for s in sources if s != STDIN and is_media_source(Path(s), options.format)]
     # A batch is many small objects without a cycle: looking for some costs a tenth of the time.
     gc.set_threshold(_COLLECT_AFTER)
     started_ms = console.clock.monotonic_ms()
@@ -51,38 +51,39 @@ def run_load(options: Namespace, console: Console) -> ExitCode:
         bank, is_new = _bank(store, options)
         rejects = stack.enter_context(reporting(options.rejects))
         preview = Preview(store, None if is_new else bank.bank_id) if options.dry_run else None
-        reason = options.reason or f"load {_name(source)}"
+        reason = options.reason or f"load {source_name(sources)}"
         loader = Loader(
             bank,
             preview.load if preview else lambda batch: store.load(bank.bank_id, batch, reason),
             rejects,
             console.clock,
             options.batch_size,
-            is_slow=of_media,
+            is_slow=bool(media),
         )
-        opening = _media if of_media else _list
         try:
-            with opening(options, console, defaults, rejects) as (feed, report, position):
-                loader.load(feed, report, position)
+            for source in (source for source in sources if source not in media):
+                _load_list(source, loader, options, console, defaults)
+            if media:
+                _load_media(media, loader, options, console, defaults, rejects)
         except KeyboardInterrupt:
             if not options.dry_run:
-                console.note(
-                    f"{loader.totals.added_items:,} new items are listed; "
-                    "run the same command again to go on"
-                )
+                new = counted(loader.totals.added_items, "new item is", "new items are")
+                console.note(f"{new} listed; run the same command again to go on")
             raise
         if loader.totals.checkpoint is None:
             loader.totals.checkpoint = store.head()
         elapsed_ms = console.clock.monotonic_ms() - started_ms
         exact = preview is None or preview.is_exact
-        return _tell(console, loader, rejects, options, elapsed_ms, exact=exact, of_media=of_media)
+        return _tell(
+            console, loader, rejects, options, elapsed_ms, exact=exact, of_media=bool(media)
+        )
 
 
-def _refuse_overwriting(source: str, rejects: Path | None) -> None:
-    if rejects is None or source == STDIN or not rejects.exists():
+def _refuse_overwriting(sources: list[str], rejects: Path | None) -> None:
+    if rejects is None or not rejects.exists():
         return
-    if Path(source).samefile(rejects):
-        raise InvalidInputError("--rejects", "is the file to load")
+    if any(source != STDIN and Path(source).samefile(rejects) for source in sources):
+        raise InvalidInputError("--rejects", f"{rejects} is the file to load")
 
 
 def _bank(store: LmdbWriter, options: Namespace) -> tuple[Bank, bool]:
@@ -92,48 +93,69 @@ def _bank(store: LmdbWriter, options: Namespace) -> tuple[Bank, bool]:
     found = find_bank(store, options.bank)
     if found is not None:
         return found, False
-    if options.dry_run:
-        return Bank(_UNMADE, options.bank), True
-    return store.put_bank(options.bank, BankPolicy()), False
+    try:
+        if options.dry_run:
+            return Bank(_UNMADE, options.bank), True
+        return store.put_bank(options.bank, BankPolicy()), False
+    except InvalidInputError as error:
+        raise InvalidInputError("--bank", error.problem) from None
 
 
-_Opened = tuple[Iterator[Read], Report, Callable[[], int | None]]
-
-
-@contextmanager
-def _list(
-    options: Namespace, console: Console, defaults: Defaults, _: Rejects
-) -> Iterator[_Opened]:
-    source: str = options.source
+def _load_list(
+    source: str, loader: Loader, options: Namespace, console: Console, defaults: Defaults
+) -> None:
+    """Loads one list; of several, one that is none costs only itself."""
     read_options = ReadOptions(options.format, options.ignore_unknown, options.hash_type)
+    is_one = len(options.sources) == 1
     with opened(source) as stream:
-        feed = read_file(stream, source, defaults, read_options)
+        try:
+            feed = read_file(stream, source, defaults, read_options)
+        except InvalidInputError as error:
+            if is_one:
+                raise InvalidInputError(source, str(error)) from None
+            loader.load([(source, str(error))], _untold, _nowhere)
+            return
         total = os.fstat(stream.fileno()).st_size if stream.seekable() else None
-        with console.progress(_title(options), total, "items") as report:
-            yield iter(feed), report, stream.tell if total is not None else lambda: None
+        title = f"{_doing(options)} {source_name([source])[:_MAX_TITLE_NAME]}"
+        with console.progress(title, total, "items") as report:
+            name = source_name([source]) if source == STDIN else source
+            reads = feed if is_one else ((f"{name}: line {place}", one) for place, one in feed)
+            loader.load(reads, report, stream.tell if total is not None else _nowhere)
 
 
-@contextmanager
-def _media(
-    options: Namespace, console: Console, defaults: Defaults, rejects: Rejects
-) -> Iterator[_Opened]:
-    with opened_media(options, console, defaults, rejects, _doing(options)) as feed:
-        yield feed, lambda _count, _done: None, lambda: None
+def _load_media(
+    sources: list[str],
+    loader: Loader,
+    options: Namespace,
+    console: Console,
+    defaults: Defaults,
+    rejects: Rejects,
+) -> None:
+    from indexer.media import opened_media  # noqa: PLC0415  loads the decoders
+
+    with opened_media(
+        options, sources, console, defaults, rejects, _doing(options), reads_vpdq=True
+    ) as feed:
+        loader.load(feed, _untold, _nowhere)
 
 
-def _title(options: Namespace) -> str:
-    return f"{_doing(options)} {_name(options.source)[:_MAX_TITLE_NAME]}"
+def _untold(_count: int, _done: int | None) -> None:
+    """Of what tells its progress by itself."""
+
+
+def _nowhere() -> None:
+    """Of what has no length."""
 
 
 def _doing(options: Namespace) -> str:
     return "checking" if options.dry_run else "loading"
 
 
-def _name(source: str) -> str:
-    """What a source is called in the log, in Unicode and not too long."""
-    if source == STDIN:
-        return "stdin"
-    return printable(Path(source).resolve().name)[:_MAX_NAME]
+def source_name(sources: list[str]) -> str:
+    """What sources are called in the log, in Unicode and not too long."""
+    first = sources[0]
+    name = "stdin" if first == STDIN else printable(Path(first).resolve().name)[:_MAX_NAME]
+    return name if len(sources) == 1 else f"{name} and {len(sources) - 1:,} more"
 
 
 def _tell(
@@ -149,11 +171,15 @@ def _tell(
     totals, counts = loader.totals, rejects.counts
     sequence = totals.checkpoint.sequence if totals.checkpoint else 0
     rate = round(totals.read * 1000 / max(elapsed_ms, 1))
+    tells_speed = not of_media and elapsed_ms >= _LEAST_TIMED_MS
     rejected, left_out = counts[Outcome.REJECTED], counts[Outcome.LEFT_OUT]
     passed_over = counts[Outcome.PASSED_OVER]
     console.rejects(rejects, "" if options.rejects else "; --rejects FILE keeps them all")
     if not of_media and rejected == totals.read > 0:
-        console.note("none of it is a hash: a list is told in docs/formats.md")
+        console.note(
+            "none of it is a hash: a list is told in docs/formats.md; "
+            "--format document hashes it as a document"
+        )
     if not exact:
         console.note("too many items to remember: repeats within the file may count as added")
     by_type = {type_: totals.added_by_type[type_] for type_ in MediaType}
@@ -181,11 +207,11 @@ def _tell(
             "duplicates": f"{totals.duplicates:,}",
             "would be added" if options.dry_run else "added": f"{totals.added_items:,}",
             **{f"  {_PLURALS[type_]}": f"{n:,}" for type_, n in by_type.items() if n},
-            "with hashes": f"{totals.added_hashes:,}",
+            "their hashes": f"{totals.added_hashes:,}",
             "hashes left out": f"{left_out:,}",
             **({"files passed over": f"{passed_over:,}"} if passed_over else {}),
             "time": took(elapsed_ms),
-            "rate": f"{rate:,} items/s",
+            **({"speed": f"{rate:,} items/s"} if tells_speed else {}),
             "checkpoint": f"{sequence:,}",
         },
         bad=bool(rejected),

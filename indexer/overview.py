@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from rich.filesize import decimal
 
+from engine.errors import InvalidInputError
 from engine.lmdb_store import LmdbReader, create_store
 from engine.policy import BankId
 from engine.store import LogRecord
@@ -17,7 +18,10 @@ _GIB = 1 << 30
 
 def run_init(options: Namespace, console: Console) -> ExitCode:
     """Makes an empty store."""
-    create_store(options.store, map_size_bytes=options.map_size_gib * _GIB)
+    try:
+        create_store(options.store, map_size_bytes=options.map_size_gib * _GIB)
+    except InvalidInputError as error:
+        raise InvalidInputError("--store", error.problem) from None
     console.say(f"made an empty store; it can grow to {options.map_size_gib:,} GiB")
     if console.as_json:
         console.put_json({"map_size_bytes": options.map_size_gib * _GIB})

@@ -20,6 +20,9 @@ def require_bank(store: StoreReader, name: str) -> Bank:
     if bank is None:
         names = ", ".join(bank.name for bank in store.banks())
         raise InvalidInputError(
-            "--bank", f"no such bank; there are: {names}" if names else "the store has no bank yet"
+            name,
+            f"no such bank; there are: {names}"
+            if names
+            else "the store has no bank yet; `banks create` makes one",
         )
     return bank

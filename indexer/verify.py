@@ -4,7 +4,7 @@ from argparse import Namespace
 
 from engine.lmdb_store import LmdbReader
 from engine.store_check import check_store
-from indexer.console import Console, took
+from indexer.console import Console, counted, took
 from indexer.exit_codes import ExitCode
 
 MAX_SHOWN = 100
@@ -28,7 +28,7 @@ def run_verify(options: Namespace, console: Console) -> ExitCode:
     if count > len(findings):
         console.say(f"and {count - len(findings):,} more")
     console.summary(
-        f"damaged: {count:,} findings; restore a backup" if count else "clean",
+        f"damaged: {counted(count, 'finding', 'findings')}; restore a backup" if count else "clean",
         {
             "clean": count == 0,
             "finding_count": count,

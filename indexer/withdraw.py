@@ -6,7 +6,7 @@ here, and what was loaded from the same files goes.
 """
 
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -22,9 +22,14 @@ from indexer.exit_codes import ExitCode
 from indexer.feeds.opening import STDIN, ReadOptions, is_media_source, opened, read_file
 from indexer.feeds.reading import Defaults, Read
 from indexer.feeds.rejects import Outcome, Rejects
-from indexer.media import opened_media
+from indexer.load_command import source_name
 from indexer.stores import require_bank
 
+MAX_DESCRIBED: Final = 1_000  # in JSON
+_MAX_SHOWN: Final = 15  # fits a screen of 24 lines with the summary
+_MAX_LABEL: Final = 40
+_MAX_IDS: Final = 10
+_LABELS: Final = ("category", "severity", "source", "reference")
 _REPORT_EVERY: Final = 1_000
 # Of these, equal means the same file, or a document of the same words.
 _OF_FILE: Final = frozenset({HashType.SHA256, HashType.MD5, HashType.TEXT_SHA256})
@@ -76,17 +81,71 @@ def run_withdraw(options: Namespace, console: Console) -> ExitCode:
             else:
                 _by_labels(store, bank_id, options, selection)
         item_ids = list(selection.item_ids)
+        going = _described(store, item_ids)
         if options.dry_run:
             sequence = store.head().sequence
-            going = store.items(item_ids).values()
-            entries = sum(len(listed.item.hashes) for listed in going)
+            listed = store.items(item_ids).values()
+            entries = sum(len(one.item.hashes) for one in listed)
         else:
-            result = store.withdraw(item_ids, options.reason)
+            result = store.withdraw(item_ids, options.reason or _reason(options))
             sequence, entries = result.checkpoint.sequence, result.removed_entries
     elapsed_ms = console.clock.monotonic_ms() - started_ms
     if of_media and selection.not_listed:
         console.note(_ONLY_SAME)
-    return _tell(console, options, selection, entries, sequence, elapsed_ms)
+    if going and not console.as_json:
+        _show(console, going, len(item_ids))
+    return _tell(console, options, selection, going, entries, sequence, elapsed_ms)
+
+
+def _reason(options: Namespace) -> str:
+    """What the log says of a withdrawal of which nobody said why."""
+    if options.source is not None:
+        return f"withdraw {source_name([options.source])}"
+    if options.item:
+        shown = ", ".join(map(str, options.item[:_MAX_IDS]))
+        more = f" and {len(options.item) - _MAX_IDS:,} more" if len(options.item) > _MAX_IDS else ""
+        return f"withdraw item {shown}{more}"
+    labels = {"reference": options.reference, "source": options.list_source}
+    told = " and ".join(f"{name} {_shortened(text)}" for name, text in labels.items() if text)
+    return f"withdraw {told}"
+
+
+def _described(store: StoreReader, item_ids: Sequence[ItemId]) -> list[dict[str, object]]:
+    """The first of the items as their bank lists them, without their hashes."""
+    names = {bank.bank_id: bank.name for bank in store.banks()}
+    found = store.items(item_ids[:MAX_DESCRIBED])
+    return [
+        {
+            "item_id": one.item_id,
+            "bank": names[one.bank_id],
+            "media_type": one.item.media_type.name.lower(),
+            "hashes": len(one.item.hashes),
+            "category": one.labels.category,
+            "severity": one.labels.severity,
+            "source": one.labels.source,
+            "reference": one.labels.reference,
+        }
+        for one in found.values()
+    ]
+
+
+def _show(console: Console, going: Sequence[Mapping[str, object]], count: int) -> None:
+    rows = [
+        [*(str(one[name]) for name in ("item_id", "bank", "media_type", "hashes")), _labels(one)]
+        for one in going[:_MAX_SHOWN]
+    ]
+    console.table(("item#", "bank", "kind", "hashes#", "labels"), rows)
+    if count > len(rows):
+        console.say(f"and {count - len(rows):,} more")
+
+
+def _labels(one: Mapping[str, object]) -> str:
+    told = ((name, str(one[name] or "")) for name in _LABELS)
+    return ", ".join(f"{name} {_shortened(text)}" for name, text in told if text)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_LABEL else f"{text[: _MAX_LABEL - 1]}…"
 
 
 def _is_media(options: Namespace) -> bool:
@@ -94,7 +153,7 @@ def _is_media(options: Namespace) -> bool:
         return False
     path = Path(options.source)
     if not path.exists():
-        raise InvalidInputError("source", "no such file or folder")
+        raise InvalidInputError(options.source, "no such file or folder")
     return is_media_source(path, options.format)
 
 
@@ -118,7 +177,10 @@ def _by_hashes(
         opened(options.source) as stream,
         console.progress("looking them up", None, "items") as report,
     ):
-        feed = read_file(stream, options.source, Defaults(), read_options)
+        try:
+            feed = read_file(stream, options.source, Defaults(), read_options)
+        except InvalidInputError as error:
+            raise InvalidInputError(options.source, str(error)) from None
         for count, read in enumerate(feed, 1):
             if count % _REPORT_EVERY == 0:
                 report(count, None)
@@ -138,7 +200,17 @@ def _by_media(
     Frames do not count: videos that share an introduction are not the same, and a picture
     that a video shows goes on being a part of it.
     """
-    with opened_media(options, console, Defaults(), selection.rejects, "looking up") as feed:
+    from indexer.media import opened_media  # noqa: PLC0415  loads the decoders
+
+    with opened_media(
+        options,
+        [options.source],
+        console,
+        Defaults(),
+        selection.rejects,
+        "looking up",
+        reads_vpdq=False,
+    ) as feed:
         for read in feed:
             selection.add(read, lambda item: sorted(same_items(store, bank_id, item)))
 
@@ -193,6 +265,7 @@ def _tell(
     console: Console,
     options: Namespace,
     selection: Selection,
+    going: Sequence[Mapping[str, object]],
     entries: int,
     sequence: int,
     elapsed_ms: int,
@@ -206,6 +279,7 @@ def _tell(
             "dry_run": options.dry_run,
             "asked": selection.asked,
             "removed_items": items,
+            "items": going,
             "removed_hashes": entries,
             "not_listed": selection.not_listed,
             "rejected": rejected,
@@ -215,7 +289,7 @@ def _tell(
         {
             "asked for": f"{selection.asked:,}",
             "items that would go" if options.dry_run else "items taken out": f"{items:,}",
-            "with hashes": f"{entries:,}",
+            "their hashes": f"{entries:,}",
             "not listed": f"{selection.not_listed:,}",
             "rejected": f"{rejected:,}",
             "time": took(elapsed_ms),

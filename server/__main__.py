@@ -59,9 +59,22 @@ def main() -> int:
     except ConfigError as error:
         return _fail(ExitCode.CONFIG, str(error))
     if options.check_config:
-        sys.stdout.write(f"{options.config}: fine\n")
-        return ExitCode.STOPPED
+        return _check(source, options.config)
     return _supervise(source, options.ready_file)
+
+
+def _check(source: Source, path: Path) -> ExitCode:
+    """Says everything that is wrong, and ends as a start would."""
+    # Loads LMDB, which the supervisor does without.
+    from server.config_check import problems  # noqa: PLC0415
+
+    code = ExitCode.STOPPED
+    for problem in problems(source.config):
+        _fail(problem.code, problem.text)
+        code = code or problem.code
+    if code is ExitCode.STOPPED:
+        sys.stdout.write(f"{path}: fine\n")
+    return code
 
 
 def _supervise(source: Source, ready_file: Path | None) -> int:
@@ -85,13 +98,18 @@ def _fail(code: ExitCode, text: str) -> ExitCode:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m server",
-        description="Answers whether an item is known already.",
+        description="Answers over gRPC whether an item is known already, from the store that\n"
+        "`python -m indexer` writes. It runs until Ctrl-C or SIGTERM; SIGHUP reads FILE again.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the TOML configuration")
     parser.add_argument(
-        "--check-config", action="store_true", help="say whether the configuration is fine, and end"
+        "--config", type=Path, metavar="FILE", help="the TOML configuration; required"
+    )
+    parser.add_argument(
+        "--check-config",
+        action="store_true",
+        help="say whether a server could start by it, and end",
     )
     parser.add_argument(
         "--print-example-config", action="store_true", help="write an example to stdout, and end"

@@ -8,8 +8,9 @@ reading certificates is not done here.
 import ipaddress
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -303,7 +304,7 @@ def parse_config(table: Mapping[str, object], folder: Path) -> Config:
     """
     for name in table:
         if name not in SECTIONS:
-            raise ConfigError(name, f"unknown section, want one of {', '.join(SECTIONS)}")
+            raise ConfigError(name, f"unknown section{_hint(name, SECTIONS)}")
     sections = {
         name: _section(name, shape, table.get(name, {}), folder)
         for name, shape in SECTIONS.items()
@@ -320,7 +321,7 @@ def _section(name: str, shape: type, table: object, folder: Path) -> object:
     known: dict[str, Field[Any]] = {entry.name: entry for entry in fields(shape)}
     for key in table:
         if key not in known:
-            raise ConfigError(f"{name}.{key}", f"unknown key, want one of {', '.join(known)}")
+            raise ConfigError(f"{name}.{key}", f"unknown key{_hint(key, known)}")
     values: dict[str, object] = {}
     for key, entry in known.items():
         if key in table:
@@ -333,6 +334,12 @@ def _section(name: str, shape: type, table: object, folder: Path) -> object:
         elif entry.default is MISSING:
             raise ConfigError(f"{name}.{key}", "required")
     return shape(**values)
+
+
+def _hint(wrong: str, known: Iterable[str]) -> str:
+    """What was meant by an unknown name, or else what there is."""
+    near = get_close_matches(wrong, known, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
 
 
 def _check_together(config: Config) -> None:

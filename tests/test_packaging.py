@@ -55,7 +55,7 @@ def test_wheel_metadata_names_the_command_and_no_server_package(wheel: zipfile.Z
     required = " ".join(metadata.get_all("Requires-Dist", []))
     scripts = wheel.read("firstseen-0.1.0.dist-info/entry_points.txt").decode()
 
-    assert "firstseen = firstseen.cli:main" in scripts
+    assert "firstseen = firstseen.__main__:main" in scripts
     assert metadata["Requires-Python"] == ">=3.11"
     for package in ("faiss", "lmdb", "reflection", "health", "numba"):
         assert package not in required

@@ -38,6 +38,7 @@ COLUMNS: Final = (
     "reference",
 )
 VALUE_COLUMNS: Final = {"pdq": HashType.PDQ, "sha256": HashType.SHA256, "md5": HashType.MD5}
+_COLUMN_NAMES: Final = {type_: name for name, type_ in VALUE_COLUMNS.items()}
 _ABOUT_COLUMNS: Final = ("media_type", "category", "severity", "source", "reference")
 _ABSENT: Final = -1  # where the empty field is that every row gets at its end
 _MAX_CACHED: Final = 4_096
@@ -262,7 +263,8 @@ class CsvList:
             if text := fields[index].strip():
                 own = quality if SPECS[type_].has_quality else None
                 unused_quality &= own is None
-                hashes.append(Hash(type_, parse_value(type_, text), own, frame, page))
+                value = parse_value(type_, text, _COLUMN_NAMES[type_])
+                hashes.append(Hash(type_, value, own, frame, page))
         if not hashes:
             raise RowError("row: no hash")
         if unused_quality:

@@ -1,7 +1,7 @@
 """The pictures, videos and documents of a folder, hashed here with the code that phones run."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -49,19 +49,25 @@ def _wrong_link(path: Path, root: Path) -> str | None:
     return None if is_inside else "a link out of the folder"
 
 
-def read_folder(
-    folder: Path, files: list[Path], pool: HashPool, defaults: Defaults
-) -> Iterator[tuple[Path, list[Read]]]:
-    """Each file of a folder with its items, in the order of `files`; one rejected has a reason."""
-    for path, answer in pool.answers(files):
-        place = str(path.relative_to(folder))
+def read_files(
+    files: Sequence[tuple[str, Path]], pool: HashPool, defaults: Defaults
+) -> Iterator[list[Read]]:
+    """The items of each file, in the order of `files`; one rejected has a reason.
+
+    Args:
+        files: each as its place is told, and where it is.
+        pool: hashes them.
+        defaults: labels of every item.
+    """
+    answers = pool.answers([path for _, path in files])
+    for (place, _), (_, answer) in zip(files, answers, strict=True):
         try:
             found: list[NewItem | str] = [*_new_items(answer, defaults)]
         except InvalidInputError as error:
             found = [str(error)]
         except (LookupError, TypeError, ValueError):  # the process that hashed it is not trusted
             found = ["hashed to no hash"]
-        yield path, [(place, one) for one in found]
+        yield [(place, one) for one in found]
 
 
 def _new_items(answer: Answer, defaults: Defaults) -> list[NewItem] | list[str]:

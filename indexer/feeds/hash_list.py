@@ -67,9 +67,9 @@ class HashList:
                 hash_type, media = _SIGNAL_TYPES[name]
                 media_type = media or media_type
             else:
-                hash_type = parse_hash_type(name)
+                hash_type = parse_hash_type(name, "type")
         elif len(words) != 1:
             raise InvalidInputError("line", f"{len(words)} words, want a hash or a type and a hash")
-        value = parse_value(hash_type, words[-1])
+        value = parse_value(hash_type, words[-1], "hash")
         hash_ = Hash(hash_type, value, parse_quality(quality_text.strip()))
         return NewItem(Item(media_type, (hash_,)), self._defaults.labels)

@@ -91,7 +91,7 @@ def _parsed(text: str) -> Mapping[str, Any]:
 
 
 def _hash(row: Mapping[str, Any]) -> Hash:
-    hash_type = parse_hash_type(_text(row, "type"))
+    hash_type = parse_hash_type(_text(row, "type"), "type")
     return Hash(
         hash_type,
         parse_value(hash_type, _text(row, "value")),

@@ -1,6 +1,7 @@
 """Which feed a path is: files to hash, or a list in one of four formats."""
 
 import itertools
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import BinaryIO, Final
 
 from engine.errors import InvalidInputError
 from engine.hashes import HashType, MediaType
+from firstseen.hashing.charset import decode
 from firstseen.hashing.document_kind import HEAD_BYTES, DocumentKind, text_kind
 from firstseen.hashing.kind import media_type_of
 from firstseen.hashing.vpdq import looks_like_vpdq
@@ -32,9 +34,14 @@ class Format(StrEnum):
     NDJSON = "ndjson"
     HASHES = "hashes"
     VPDQ = "vpdq"
+    DOCUMENT = "document"  # no hashes: a plain text that is hashed itself
 
 
 _WRITTEN_IN_ASCII: Final = (b"%PDF-", b"{\\rtf")
+# A list has one word a line, or a type and a word; whatever is that long and hexadecimal is a hash,
+# if perhaps one of a type that is not known here.
+_LEAST_PROSE_WORDS: Final = 3
+_HASH_LIKE: Final = re.compile(r"\b[0-9A-Fa-f]{16,}\b|[A-Za-z0-9+/]{20,}=")
 _BY_SUFFIX: Final = {".csv": Format.CSV, ".ndjson": Format.NDJSON, ".jsonl": Format.NDJSON}
 
 
@@ -64,19 +71,19 @@ def opened(path: str) -> Iterator[BinaryIO]:
 
 
 def is_media_source(path: Path, format_: Format) -> bool:
-    """Whether a path is hashed, and not read as a list: a folder, or a file that is no text.
+    """Whether a path is hashed, and not read as a list: a folder, or a file that is no list.
 
     Raises:
         OSError: it cannot be read.
     """
-    if path.is_dir():
+    if path.is_dir() or format_ is Format.DOCUMENT:
         return True
     if format_ is not Format.AUTO or not path.is_file():  # a pipe has a list
         return False
     with path.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
     if MediaType(media_type_of(head)) is MediaType.DOCUMENT:
-        return not is_plain_text(head)
+        return not is_plain_text(head) or is_prose(head, path.name)
     return b"\0" in head
 
 
@@ -87,6 +94,24 @@ def is_plain_text(head: bytes) -> bool:
         head: its first 4,096 bytes, or all of it.
     """
     return not head.startswith(_WRITTEN_IN_ASCII) and text_kind(head) is DocumentKind.TXT
+
+
+def is_prose(head: bytes, name: str) -> bool:
+    """Whether a plain text cannot be meant as a list, not even as one with mistakes.
+
+    Args:
+        head: its first 4,096 bytes, or all of it.
+        name: its name, for its suffix.
+    """
+    text = decode(head, is_cut=len(head) >= HEAD_BYTES)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if Path(name).suffix.lower() in _BY_SUFFIX or not lines:
+        return False
+    if lines[0].startswith(("{", "[")) or is_header(lines[0]) or _HASH_LIKE.search(text):
+        return False
+    return any(
+        len(line.split()) >= _LEAST_PROSE_WORDS for line in lines if not line.startswith("#")
+    )
 
 
 def read_file(
@@ -105,6 +130,8 @@ def read_file(
     """
     lines = read_lines(stream)
     format_ = options.format
+    if format_ is Format.DOCUMENT:
+        raise InvalidInputError("--format document", "want a file; stdin has lists only")
     if format_ is Format.AUTO:
         format_ = _BY_SUFFIX.get(Path(name).suffix.lower(), Format.AUTO)
     if format_ is Format.AUTO:
@@ -123,7 +150,7 @@ def _guess(lines: Iterator[Line]) -> tuple[Format, Iterator[Line]]:
     for line in lines:
         _, text, problem = line
         if problem == NUL_BYTE:
-            raise InvalidInputError("source", "no text in UTF-8, so no list of hashes")
+            raise InvalidInputError("", "no text in UTF-8, so no list of hashes")
         text = text.strip()
         if not problem and not text:
             continue

@@ -22,8 +22,13 @@ _MAX_DIGITS: Final = 15
 _SHOWABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_ .-]{0,19}\Z")
 
 
-def parse_value(hash_type: HashType, text: str) -> HashValue:
+def parse_value(hash_type: HashType, text: str, field: str = "value") -> HashValue:
     """A hash in hex of either case, or in base64.
+
+    Args:
+        hash_type: its type.
+        text: the hash.
+        field: what its file calls it.
 
     Raises:
         InvalidInputError: it is neither, or not exactly as long as its type.
@@ -33,36 +38,38 @@ def parse_value(hash_type: HashType, text: str) -> HashValue:
         try:
             value = HashValue.fromhex(text)
         except ValueError:
-            raise InvalidInputError("value", "not hexadecimal") from None
+            raise InvalidInputError(field, "not hexadecimal") from None
         if len(value) != size:  # fromhex passes over blanks
-            raise InvalidInputError("value", "not hexadecimal")
+            raise InvalidInputError(field, "not hexadecimal")
         return value
     base64_length = (size + 2) // 3 * 4
     if len(text) != base64_length:
         raise InvalidInputError(
-            "value", f"{len(text)} characters, want {2 * size} of hex or {base64_length} of base64"
+            field, f"{len(text)} characters, want {2 * size} of hex or {base64_length} of base64"
         )
     try:
         raw = binascii.a2b_base64(text, strict_mode=True)
     except ValueError:
-        raise InvalidInputError("value", "not base64") from None
+        raise InvalidInputError(field, "not base64") from None
     # One hash has one spelling: unused bits of the last character must be zero.
     if len(raw) != size or binascii.b2a_base64(raw, newline=False).decode() != text:
-        raise InvalidInputError("value", "not base64")
+        raise InvalidInputError(field, "not base64")
     return HashValue(raw)
 
 
-def parse_hash_type(text: str) -> HashType:
+def parse_hash_type(text: str, field: str = "hash_type") -> HashType:
     """The hash type of a name, in either case.
+
+    Args:
+        text: the name.
+        field: what its file calls it.
 
     Raises:
         InvalidInputError: there is no such type.
     """
     found = _HASH_TYPES.get(text) or _HASH_TYPES.get(text.strip().lower())
     if found is None:
-        raise InvalidInputError(
-            "hash_type", f"want one of {', '.join(t.name.lower() for t in HashType)}"
-        )
+        raise InvalidInputError(field, f"want one of {', '.join(t.name.lower() for t in HashType)}")
     return found
 
 

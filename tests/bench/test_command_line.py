@@ -62,3 +62,31 @@ def test_command_of_a_committed_run_asks_for_its_settings(path: Path) -> None:
         # What a run finds out by itself, such as how many files there were, is no option.
         if options.get(name) is not None:
             assert options[name] == value, setting
+
+
+def test_seed_is_written_as_it_is_typed() -> None:
+    row = {"what": "hashes", "lines": 5, "hashes_per_s": 9.0, "elapsed_s": 1.0, "memory_mib": 1.0}
+    told = report.table(Run("load", {"sizes": [5_000], "seed": 2026}, [row]))
+    assert "(sizes 5,000, seed 2026)" in told
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [("file/run.json", "file/run.json: "), (".", ".: a folder"), ("/proc/run.json", "/proc/run")],
+)
+def test_run_file_that_cannot_be_written_is_told_before_the_run(
+    out: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def run(*_: object) -> Run:
+        raise AssertionError("began to measure")
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(load_bench, "run", run)
+    assert main(["load", "--out", out]) == 1
+    assert capsys.readouterr().err.startswith(f"bench: {said}")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]

@@ -4,6 +4,7 @@ import json
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,11 +17,16 @@ SEED: Final = 20_26
 LIMIT_S: Final = 100
 
 Listed = list[tuple[Item, Labels]]
+Command = Callable[..., tuple[dict[str, Any], str]]
+"""A run in this process, as the fixture `command` gives one: its result and what it said."""
 
 
 def value(number: int, size_bytes: int = 32) -> HashValue:
     """Value number `number`."""
     return HashValue(random.Random(SEED + number).randbytes(size_bytes))
+
+
+VPDQ_LINE: Final = f"0,100,{value(1).hex()},0.000\n"
 
 
 def pdq_lines(count: int, first: int = 0) -> str:

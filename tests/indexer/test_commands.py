@@ -12,6 +12,7 @@ from bench.running import ROOT, environment
 from engine.hashes import HashType
 from engine.lmdb_store import LmdbReader, LmdbWriter, create_store
 from engine.policy import BankPolicy, BankRole, TypePolicy, default_types
+from indexer.__main__ import main
 from indexer.arguments import parser
 from indexer.exit_codes import ExitCode
 from tests.indexer.stores import LIMIT_S, command, listed, pdq_lines, run, run_json, value
@@ -59,16 +60,22 @@ def test_wrong_use_is_refused(store: Path, tmp_path: Path) -> None:
     for arguments, said in (
         ((), "required"),
         (("load", feed, "--bank", "REMOVED"), "--store"),
-        (("load", tmp_path / "none", "--bank", "REMOVED", *where), "no such file"),
-        (("load", feed, "--bank", "OTHER", *where), "no such bank; there are: REMOVED"),
-        (("load", feed, "--bank", "REMOVED", "--format", "csv", *where), "header"),
+        (("load", tmp_path / "none", "--bank", "REMOVED", *where), "none: no such file"),
+        (("load", feed, "--bank", "OTHER", *where), "OTHER: no such bank; there are: REMOVED"),
+        (("load", feed, "--bank", "REMOVED", "--format", "csv", *where), "list.txt: header"),
         (("load", feed, "--bank", "REMOVED", "--rejects", feed, *where), "is the file to load"),
         (("load", feed, "--bank", "REMOVED", "--severity", "10", *where), "want 0 to 9"),
-        (("load", feed, "--bank", "low", "--create-bank", *where), "name: want"),
+        (("load", feed, "--bank", "low", "--create-bank", *where), "--bank: want"),
         (("withdraw", *where), "withdraw wants one of"),
         (("withdraw", feed, "--item", "1", *where), "withdraw wants one of"),
-        (("banks", "create", "REMOVED", *where), "there is a bank of that name"),
-        (("banks", "set", "OTHER", *where), "no such bank"),
+        (("withdraw", tmp_path / "none", *where), "none: no such file"),
+        (("withdraw", feed, "--reason", "x" * 1_001, *where), "--reason: 1,001 bytes, want at"),
+        (("load", feed, "--bank", "REMOVED", "--category", "x" * 1_001, *where), "--category: "),
+        (("load", "-", "--bank", "REMOVED", "--format", "document", *where), "--format document:"),
+        (("init", *where), f"--store: {store} holds a store already"),
+        (("banks", "create", "low", *where), "argument NAME: want 1 to 64 of A-Z"),
+        (("banks", "create", "REMOVED", *where), "REMOVED: there is such a bank"),
+        (("banks", "set", "OTHER", *where), "OTHER: no such bank"),
         (("banks", "clear", "REMOVED", *where), "--yes: missing"),
         (("banks", "set", "REMOVED", "--pdq-max-distance", "65", *where), "want 0 to 64"),
     ):
@@ -197,6 +204,40 @@ def test_export_is_for_its_owner_and_replaces_whole(store: Path, tmp_path: Path)
     assert "No such file" in one_line(done.stderr)
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "code", "said"),
+    [
+        (".", "vpdq", ExitCode.USAGE, ".: the current folder"),
+        ("..", "vpdq", ExitCode.USAGE, "..: the current folder"),
+        ("/", "vpdq", ExitCode.USAGE, "/: the current folder"),
+        ("-", "vpdq", ExitCode.USAGE, "-: want a folder"),
+        ("used", "vpdq", ExitCode.FILE, "used: not empty"),
+        ("used/a", "vpdq", ExitCode.FILE, "used/a: a file"),
+        ("none/a", "vpdq", ExitCode.FILE, "none/a: No such file"),
+        (".", "csv", ExitCode.FILE, ".: a folder"),
+        ("used", "csv", ExitCode.FILE, "used: a folder"),
+        ("none/a", "ndjson", ExitCode.FILE, "none/a: No such file"),
+    ],
+)
+def test_export_that_cannot_be_written_names_what_was_typed(
+    name: str,
+    kind: str,
+    code: ExitCode,
+    said: str,
+    store: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(store.parent)
+    Path("used").mkdir()
+    write(Path("used/a"), "old")
+    words = ["export", name, "--bank", "REMOVED", "--store", str(store), "--format", kind]
+    assert main(words) == code
+    assert capsys.readouterr().err.startswith(f"indexer: {said}")
+    assert sorted(path.name for path in Path().rglob("*.part")) == []
+    assert Path("used/a").read_text() == "old"
+
+
 def test_reader_that_leaves_is_no_fault(store: Path, tmp_path: Path) -> None:
     feed = write(tmp_path / "a.txt", pdq_lines(5_000))
     run("load", feed, "--bank", "REMOVED", "--store", store)
@@ -232,7 +273,8 @@ def test_text_that_is_not_utf8_is_refused_or_written_out(store: Path, tmp_path: 
 def test_every_subcommand_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     names = ["init", "load", "withdraw", "export", "stat", "log", "verify"]
     actions = ["list", "create", "set", "enable", "disable", "clear"]
-    for words in [[name] for name in names] + [["banks", action] for action in actions]:
+    groups: list[list[str]] = [[], ["banks"]]
+    for words in groups + [[name] for name in names] + [["banks", action] for action in actions]:
         with pytest.raises(SystemExit) as ended:
             parser().parse_args([*words, "--help"])
         assert ended.value.code == 0

@@ -51,7 +51,18 @@ def test_progress_of_a_folder_is_told_in_files_and_bytes(
     with Console(clock=clock).progress("loading", 8_000_000, "files", is_bytes=True) as report:
         clock.now_ms = 5_000
         report(3, 2_000_000)
-    assert capsys.readouterr().err == ("loading: 3 files, 2.0 MB, 400.0 kB/s, 25%, 15 s left\n")
+    assert capsys.readouterr().err == ("loading: 3 files, 2.0 MB, 25%, 15 s left\n")
+
+
+@pytest.mark.parametrize(("unit", "said"), [("files", "1 file"), ("hashes", "1 hash")])
+def test_one_is_no_plural_and_a_pace_of_nothing_is_not_told(
+    unit: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = SteppingClock()
+    with Console(clock=clock).progress("loading", None, unit) as report:
+        clock.now_ms = 5_000
+        report(1, None)
+    assert capsys.readouterr().err == f"loading: {said}\n"
 
 
 def test_progress_on_a_terminal_is_a_bar_that_fits(store: Path, tmp_path: Path) -> None:

@@ -137,6 +137,16 @@ def test_csv_with_a_wrong_header_is_refused(header: str | bytes, reason: str) ->
     assert PDQ not in str(caught.value)
 
 
+def test_wrong_hash_is_told_by_its_column() -> None:
+    found = read(f"quality,PDQ,sha256,md5\n,{MD5},,\n,,{MD5},\n,,,xyz\n50,{PDQ},{SHA},{'g' * 32}\n")
+    assert [str(told).partition(",")[0] for _, told in found] == [
+        "pdq: 32 characters",
+        "sha256: 32 characters",
+        "md5: 3 characters",
+        "md5: not hexadecimal",
+    ]
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
@@ -175,6 +185,8 @@ def test_wrong_csv_row_is_rejected_and_the_next_is_read(row: bytes, reason: str)
         (f'{{"type":"md5","value":"{MD5}","source":"\\ud800"}}', "source: not Unicode"),
         (f'{{"type":"md5","value":"{MD5}","colour":1}}', "'colour': unknown key"),
         (f'{{"{PDQ}":1}}', "(a name of 64 characters): unknown key"),
+        ('{"type":"sha1","value":"00"}', "type: want one of pdq"),
+        ('{"hashes":[{"type":"sha1","value":"00"}]}', "hashes[0].type: want one of pdq"),
         ('{"hashes":[]}', "hashes: want a list of at least one"),
         ('{"hashes":[1]}', "hashes[0]: want an object"),
         ('{"hashes":[{"type":"md5","value":"00"}]}', "hashes[0].value: 2 characters, want 32 of"),
@@ -195,9 +207,9 @@ def test_labels_of_any_text_are_kept_by_ndjson() -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (MD5, "value: 32 characters, want 64 of hex or 44 of base64"),
+        (MD5, "hash: 32 characters, want 64 of hex or 44 of base64"),
         (f"{PDQ} 1 2", "line: 3 words, want a hash or a type and a hash"),
-        (f"sha1 {PDQ}", f"hash_type: want one of {TYPE_NAMES}"),
+        (f"sha1 {PDQ}", f"type: want one of {TYPE_NAMES}"),
         (f"{PDQ},high", "quality: want a whole number"),
         (f"md5 {MD5},50", "quality: MD5 has none"),
     ],

@@ -54,7 +54,7 @@ PIECES = st.sampled_from(
 FILES = st.lists(PIECES | st.binary(max_size=6), max_size=40).map(b"".join)
 
 
-@pytest.mark.parametrize("format_", list(Format))
+@pytest.mark.parametrize("format_", sorted(set(Format) - {Format.DOCUMENT}))
 @given(content=FILES, ignore_unknown=st.booleans())
 def test_any_bytes_give_items_or_reasons(
     format_: Format, content: bytes, ignore_unknown: bool

@@ -14,7 +14,7 @@ from PIL import Image
 from engine.hashes import HashType
 from indexer.__main__ import main
 from indexer.exit_codes import ExitCode
-from indexer.feeds.folder import list_folder, read_folder
+from indexer.feeds.folder import list_folder, read_files
 from indexer.feeds.hash_pool import HashPool
 from indexer.feeds.reading import Defaults, FeedError
 from tests.indexer import hostile_workers
@@ -103,9 +103,11 @@ def test_blank_picture_keeps_its_exact_hashes(load: Load, store: Path, tmp_path:
     assert {h.type for h in listed(store)[0][0].hashes} == {HashType.SHA256, HashType.MD5}
 
 
-def test_folder_without_files_is_loaded(load: Load, tmp_path: Path) -> None:
+def test_folder_without_files_is_a_reject(load: Load, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
-    assert load(tmp_path / "none")["read"] == 0
+    rejects = tmp_path / "rejects.csv"
+    load(tmp_path / "none", "--rejects", str(rejects), code=ExitCode.REJECTS)
+    assert rejects.read_text().endswith("none,rejected,an empty folder\n")
 
 
 def test_picture_over_the_limit_is_rejected(
@@ -189,9 +191,10 @@ def test_nonsense_of_a_process_is_a_reject(tmp_path: Path) -> None:
         def answers(self, paths: object) -> Any:
             return ((tmp_path / "a", answer) for answer in told)
 
-    found = list(read_folder(tmp_path, [], Answering(), Defaults()))
+    files = [("a", tmp_path / "a")] * len(told)
+    found = list(read_files(files, Answering(), Defaults()))
     assert len(found) == len(told)
-    for _, [(place, reason)] in found:
+    for [(place, reason)] in found:
         assert place == "a"
         assert isinstance(reason, str)
 

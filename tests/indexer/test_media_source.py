@@ -2,44 +2,24 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 
-from engine.hashes import HashType, MediaType
-from engine.lmdb_store import LmdbReader
+from engine.hashes import MediaType
 from firstseen.hashing.file import bank_files
 from indexer.__main__ import main
 from indexer.exit_codes import ExitCode
 from indexer.feeds import hash_worker
+from indexer.feeds.opening import Format, is_media_source
 from indexer.feeds.selection import Selection
-from indexer.withdraw import same_items
 from tests.client import documents
 from tests.client.clips import PHOTOS, motion_photo, write_pan
-from tests.indexer.stores import listed, pdq_lines, value
+from tests.indexer.stores import VPDQ_LINE, Command, listed, pdq_lines, value
 
-Command = Callable[..., tuple[dict[str, Any], str]]
-VPDQ_LINE = f"0,100,{value(1).hex()},0.000\n"
 NDJSON_LINE = json.dumps({"type": "pdq", "value": value(1).hex()}) + "\n"
 MATERIAL = ["a.jpg", "deep/readme.pdf", "deep/speech.txt", "letter.md", "numbers.csv", "page.html"]
-
-
-@pytest.fixture
-def command(store: Path, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs a command on the store; gives its result and what it said."""
-
-    def run(name: str, *words: object, code: int = 0) -> tuple[dict[str, Any], str]:
-        more = ["--bank", "REMOVED"] if name == "load" else []
-        capsys.readouterr()
-        text = [*map(str, words), *more, "--store", str(store), "--json"]
-        assert main([name, *text]) == code
-        out, err = capsys.readouterr()
-        return json.loads(out) if out else {}, err
-
-    return run
 
 
 @pytest.fixture
@@ -78,14 +58,17 @@ def files(folder: Path) -> list[Path]:
 
 def names(folder: Path, selection: Selection) -> tuple[list[str], dict[str, str]]:
     """The files to hash, and those passed over."""
-    wanted, passed = selection.split(folder, files(folder))
-    return [str(path.relative_to(folder)) for path in wanted], {str(p): why for p, why in passed}
+    chosen = selection.split(folder, files(folder))
+    passed = {str(place): why for place, why in chosen.passed_over}
+    passed |= {str(path.relative_to(folder)): "vPDQ" for path in chosen.vpdq_lists}
+    return [str(path.relative_to(folder)) for path in chosen.wanted], passed
 
 
 def test_what_lies_beside_material_is_passed_over_and_named(folder: Path) -> None:
     wanted, passed = names(folder, Selection())
     assert wanted == MATERIAL
-    a_list, about = "a list of hashes: load it by its name", "a text about the folder"
+    a_list = "a list of hashes: name it by itself"
+    about = "a text about the folder: name it by itself, if it is material"
     assert passed == {
         ".hidden/b.jpg": "hidden",
         ".note": "hidden",
@@ -93,7 +76,8 @@ def test_what_lies_beside_material_is_passed_over_and_named(folder: Path) -> Non
         "Licence-MIT.txt": about,
         "README.md": about,
         "Thumbs.db": "of a file manager",
-        **dict.fromkeys(["clip.vpdq.txt", "hashes.csv", "list.ndjson", "list.txt"], a_list),
+        **dict.fromkeys(["hashes.csv", "list.ndjson", "list.txt"], a_list),
+        "clip.vpdq.txt": "vPDQ",
         "report.csv": a_list,
     }
 
@@ -147,14 +131,15 @@ def test_load_tells_each_kind_and_what_it_passed_over(
         assert row in rows
     assert ["files", "passed", "over", str(found["passed_over"])] in rows
     assert not any(row[0] == "videos" for row in rows)
-    assert "README.md,passed over,a text about the folder\n" in rejects.read_text()
+    assert 'README.md,passed over,"a text about the folder: ' in rejects.read_text()
+    assert "hashed as documents, 3 plain texts: deep/speech.txt, letter.md, numbers.csv\n" in err
     assert "and 8 more\n" in err
     assert main(words) == 0
     assert capsys.readouterr().out.startswith(
         "nothing added, all is listed already: bank REMOVED\n"
     )
     (tmp_path / "none").mkdir()
-    assert main([*words[:1], str(tmp_path / "none"), *words[2:]]) == 0
+    assert main([*words[:1], str(tmp_path / "none"), *words[2:]]) == ExitCode.REJECTS
     assert capsys.readouterr().out.startswith("nothing added: bank REMOVED\n")
 
 
@@ -179,56 +164,72 @@ def test_single_file_is_hashed_unless_it_is_a_list(
     wide = tmp_path / "list16.txt"
     wide.write_text(pdq_lines(3), encoding="utf-16")
     _, said = command("load", wide, code=ExitCode.USAGE)
-    assert said == "indexer: source: no text in UTF-8, so no list of hashes\n"
+    assert said == f"indexer: {wide}: no text in UTF-8, so no list of hashes\n"
     assert len(listed(store)) == 3
 
 
-def test_text_that_is_no_list_says_what_one_is(command: Command, folder: Path) -> None:
-    _, said = command("load", folder / "letter.md", code=ExitCode.REJECTS)
-    assert said.endswith("none of it is a hash: a list is told in docs/formats.md\n")
+def test_text_that_is_no_list_says_what_one_is(command: Command, tmp_path: Path) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("one\ntwo\n")
+    _, said = command("load", words, code=ExitCode.REJECTS)
+    assert said.endswith(
+        "none of it is a hash: a list is told in docs/formats.md; "
+        "--format document hashes it as a document\n"
+    )
+    _, said = command("load", words, "--format", "document")
+    assert said == "hashed as a document, 1 plain text: words.txt\n"
 
 
-def test_withdraw_takes_out_what_was_loaded_from_the_same_files(
-    command: Command, store: Path, tmp_path: Path
+@pytest.mark.parametrize("name", ["letter.md", "README.md"])
+def test_text_that_is_named_itself_is_material(
+    name: str, command: Command, folder: Path, store: Path
 ) -> None:
-    folder, other = tmp_path / "gone", tmp_path / "other"
-    folder.mkdir()
-    other.mkdir()
-    clip = write_pan(folder / "clip.mp4", seconds=3)
-    shutil.copy(PHOTOS[0], folder / "a.jpg")
-    (folder / "letter.txt").write_text("\n".join(documents.paragraphs(4)))
-    shutil.copy(PHOTOS[1], other / "b.jpg")
-    with Image.open(PHOTOS[0]) as picture:
-        picture.save(other / "c.png")  # the same pixels, another file
-    # Shows the same frames, but is another video.
-    (other / "d.mp4").write_bytes(clip.read_bytes() + b"\0\0\0\x08free")
-    command("load", folder)
-    command("load", other)
-    assert len(listed(store)) == 6
-    found, said = command("withdraw", folder / "a.jpg")
-    assert (found["asked"], found["removed_items"], said) == (1, 2, "")
-    found, said = command("withdraw", folder, "--dry-run")
-    assert (found["removed_items"], found["not_listed"]) == (2, 1)
-    assert "firstseen explain" in said
-    assert command("withdraw", folder)[0]["removed_items"] == 2
-    left = listed(store)
-    assert [item.media_type for item, _ in left] == [MediaType.IMAGE, MediaType.VIDEO]
-
-
-def test_picture_that_a_video_shows_takes_no_video_out(
-    command: Command, store: Path, tmp_path: Path
-) -> None:
-    clip = write_pan(tmp_path / "clip.mp4", seconds=3)
-    command("load", clip)
+    found, said = command("load", folder / name)
+    assert (found["added_items"], said) == (1, f"hashed as a document, 1 plain text: {name}\n")
     [(item, _)] = listed(store)
-    frame = next(hash_ for hash_ in item.hashes if hash_.type is HashType.PDQ)
-    still = tmp_path / "frame.txt"
-    still.write_text(frame.value.hex())
-    command("load", still)
-    with LmdbReader(store) as reader:
-        [video, picture] = reader.iter_items()
-        assert set(reader.find(HashType.PDQ, frame.value)) == {video.item_id, picture.item_id}
-        assert set(same_items(reader, None, picture.item)) == {picture.item_id}
+    assert item.media_type is MediaType.DOCUMENT
+    assert command("withdraw", folder / name)[0]["removed_items"] == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# the list of a partner, as of today\n" + "f" * 40 + "\n",  # SHA-1, which is not known
+        "md5 zz\n",
+        "pdq a hash of it\n" + "0123456789abcdef" * 4 + "\n",
+        "{broken json of a few words\n",
+        "value,a b c d e,quality\n",
+    ],
+)
+def test_list_with_mistakes_is_no_document(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text(text)
+    assert not is_media_source(path, Format.AUTO)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_about"),
+    [
+        ("README", True),
+        ("readme.txt", True),
+        ("SOURCES.md", True),
+        ("COPYING.LESSER", True),
+        ("LICENSE-MIT", True),
+        ("Notice.rst", True),
+        ("notice-x.txt", False),
+        ("readme_first_or_die.txt", False),
+        ("license-of-attack.txt", False),
+        ("sources of it.txt", False),
+        ("README.de.txt", False),
+    ],
+)
+def test_only_texts_of_well_known_names_are_about_a_folder(
+    name: str, is_about: bool, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text("A text of a few words.")
+    chosen = Selection().split(tmp_path, files(tmp_path))
+    assert bool(chosen.passed_over) is is_about
+    assert bool(chosen.texts) is not is_about
 
 
 @pytest.mark.parametrize(

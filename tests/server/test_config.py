@@ -1,13 +1,10 @@
 """The configuration: what is accepted, what is refused and how that is said."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.running import environment
 from server.config import (
     EXAMPLE_FILE,
     SECTIONS,
@@ -17,6 +14,7 @@ from server.config import (
     parse_config,
     read_config,
 )
+from tests.server.worlds import run_server
 
 FOLDER = Path("/folder")
 PLAIN = {"listen": "127.0.0.1:0", "plaintext": True}
@@ -111,6 +109,21 @@ def test_address_is_read_and_written_back(text: str, host: str, loopback: bool) 
     assert str(address) == text
 
 
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        ({"stor": {}}, "stor: unknown section; did you mean store?"),
+        ({"xyz": {}}, "xyz: unknown section; there are store, match, review, index, "),
+        ({"log": {"levle": "info"}}, "log.levle: unknown key; did you mean level?"),
+        ({"log": {"colour": "red"}}, "log.colour: unknown key; there are level"),
+    ],
+)
+def test_unknown_name_is_told_with_what_was_meant(sections: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(table(**sections), FOLDER)
+    assert str(caught.value).startswith(said)
+
+
 def test_file_is_not_toml_is_refused_with_its_name(tmp_path: Path) -> None:
     path = tmp_path / "bad.toml"
     path.write_text("[store\n")
@@ -139,27 +152,7 @@ def test_every_key_is_in_the_manual_and_no_other(root: Path) -> None:
     assert sorted(rows) == sorted(keys())
 
 
-def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "server", *arguments],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_check_config_says_fine_or_names_the_key(tmp_path: Path) -> None:
-    path = tmp_path / "a.toml"
-    path.write_text(EXAMPLE_FILE.read_text())
-    assert run("--config", str(path), "--check-config").returncode == 0
-    path.write_text('[store]\npath = "s"\n[match]\nlisten = "nowhere"\n')
-    result = run("--config", str(path), "--check-config")
-    assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr.startswith("server: match.listen: ")
-
-
 def test_command_line_without_config_is_wrong_use() -> None:
-    assert run().returncode == 2
-    printed = run("--print-example-config")
+    assert run_server().returncode == 2
+    printed = run_server("--print-example-config")
     assert (printed.returncode, printed.stdout) == (0, EXAMPLE_FILE.read_text())

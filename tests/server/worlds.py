@@ -1,6 +1,8 @@
 """Stores, items and requests for the server's tests."""
 
 import random
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -8,6 +10,7 @@ from typing import Any, Final
 import grpc
 
 import firstseen
+from bench.running import environment
 from engine.entries import Labels, NewItem
 from engine.hashes import Hash, HashType, HashValue, Item, MediaType
 from engine.lmdb_store import LmdbWriter, create_store
@@ -36,6 +39,18 @@ def make_store(path: Path, count: int = 3) -> Path:
         bank = writer.put_bank("REMOVED", BankPolicy())
         writer.load(bank.bank_id, [new_item(number) for number in range(count)])
     return path
+
+
+def run_server(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Runs the command line of the server to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "server", *arguments],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
 
 
 def message(number: int, quality: int | None = 100) -> types_pb2.Item:
