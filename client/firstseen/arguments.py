@@ -2,7 +2,6 @@
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -82,39 +81,26 @@ def parser() -> ArgumentParser:
         formatter_class=RawDescriptionHelpFormatter,
     )
     commands = whole.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    add = partial(commands.add_parser, formatter_class=RawDescriptionHelpFormatter)
-    _add_check(
-        add(
-            "check",
-            help="check files",
-            description="Hash files here and ask a server whether they are known.",
-            epilog=_CHECK_EPILOG,
+
+    def command(name: str, purpose: str, description: str, epilog: str) -> ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=purpose,
+            description=f"Hash files here and {description}.",
+            epilog=epilog,
+            formatter_class=RawDescriptionHelpFormatter,
         )
-    )
-    _add_hash(
-        add(
-            "hash",
-            help="show the hashes of files, and send nothing",
-            description="Hash files here and show what would be sent, or listed.",
-            epilog=_HASH_EPILOG,
-        )
-    )
-    _add_explain(
-        add(
-            "explain",
-            help="say what files match (for the unit: asks its review service)",
-            description="Hash files here and ask the review service which listed items they match.",
-            epilog=_EXPLAIN_EPILOG,
-        )
-    )
-    _add_server(
-        add(
-            "prioritise",
-            help="say what to look at first (for the unit: asks its review service)",
-            description="Hash files here and ask the review service what to look at first.",
-            epilog=_PRIORITISE_EPILOG,
-        )
-    )
+
+    asked = "ask a server whether they are known"
+    _add_check(command("check", "check files", asked, _CHECK_EPILOG))
+    purpose = "show the hashes of files, and send nothing"
+    _add_hash(command("hash", purpose, "show what would be sent, or listed", _HASH_EPILOG))
+    purpose = "say what files match (for the unit: asks its review service)"
+    asked = "ask the review service which listed items they match"
+    _add_explain(command("explain", purpose, asked, _EXPLAIN_EPILOG))
+    purpose = "say what to look at first (for the unit: asks its review service)"
+    asked = "ask the review service in which order to look at them"
+    _add_server(command("prioritise", purpose, asked, _PRIORITISE_EPILOG))
     return whole
 
 
