@@ -28,8 +28,9 @@ from bench.workload import MAX_DISTANCE_BITS, Workload
 from engine.faiss_index import FaissFlatIndex
 from firstseen import CallError
 from firstseen.attempts import Attempts
+from firstseen.callee import Callee
 from firstseen.client import attempt
-from firstseen.options import Options, channel_arguments
+from firstseen.options import Options, Plaintext, channel_arguments
 from firstseen.v1 import match_pb2, match_pb2_grpc, types_pb2
 from firstseen.wire import to_item
 
@@ -164,6 +165,7 @@ def _ask(
     """One client of the SDK, which tries again as its users' do, and counts."""
     tried = 0
     options = Options()
+    callee = Callee(address, Plaintext())
     # As the SDK connects, but for each client by itself: so they are spread over the workers.
     arguments = [*channel_arguments(), ("grpc.use_local_subchannel_pool", 1)]
     with grpc.insecure_channel(address, arguments) as channel:
@@ -181,7 +183,7 @@ def _ask(
             at, tried, began_s = at + 1, 0, time.monotonic()
             failed = wrong = False
             try:
-                answer = attempt(partial(call, question.request), Attempts(options))
+                answer = attempt(partial(call, question.request), Attempts(options), callee)
                 wrong = answer.verdict != question.verdict
             except CallError as error:
                 failed = True

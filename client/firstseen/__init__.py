@@ -1,5 +1,17 @@
 """Firstseen's SDK: hashes files on the device and asks a server whether they are known.
 
+    from firstseen import Client
+
+    with Client("match.example:443") as client:
+        print(client.check_file("picture.jpg").verdict.name)
+
+`Client` is for threads, `AsyncClient` for asyncio: `check_file` and `check_many` hash files and
+ask, `check` asks about an `Item` that `hash_file`, `hash_items`, `stream_items` or `hash_image`
+made. An `Answer` has a `Verdict` and the `Checkpoint` of the list it was judged by. `Tls`,
+`Plaintext` and `Options` say how to call. Without a verdict there is a `FirstseenError`: a
+`MediaError` of the file or a `CallError` of the server; either way a person looks, for it is
+never NOVEL. `ReviewClient` is for the unit, and explains. docs/sdk.md tells it by examples.
+
 Names are imported when they are first used: a program that needs only the contract
 (`firstseen.v1`) loads neither picture decoders nor PDQ.
 """
@@ -22,7 +34,8 @@ if TYPE_CHECKING:
         ServerError,
         UnavailableError,
     )
-    from firstseen.hashing.file import hash_file
+    from firstseen.hashing.file import FileOptions, hash_file, hash_items, stream_items
+    from firstseen.hashing.image import hash_image
     from firstseen.items import (
         Answer,
         Checkpoint,
@@ -52,7 +65,8 @@ _HOMES: Final = {
         "ServerError",
         "UnavailableError",
     ),
-    "firstseen.hashing.file": ("hash_file",),
+    "firstseen.hashing.file": ("FileOptions", "hash_file", "hash_items", "stream_items"),
+    "firstseen.hashing.image": ("hash_image",),
     "firstseen.items": (
         "Answer",
         "Checkpoint",
@@ -80,6 +94,7 @@ __all__ = [  # noqa: RUF022  as the dictionary has them
     "DeniedError",
     "Explanation",
     "FileAnswer",
+    "FileOptions",
     "FirstseenError",
     "Hash",
     "HashType",
@@ -100,6 +115,9 @@ __all__ = [  # noqa: RUF022  as the dictionary has them
     "UnavailableError",
     "Verdict",
     "hash_file",
+    "hash_image",
+    "hash_items",
+    "stream_items",
 ]
 
 

@@ -22,6 +22,7 @@ from firstseen.asking import (
     needed,
 )
 from firstseen.attempts import Attempts
+from firstseen.callee import Callee
 from firstseen.errors import CallError, UnavailableError
 from firstseen.items import Answer, Item, Policy
 from firstseen.options import Options, Plaintext, Tls, channel_arguments, credentials
@@ -36,12 +37,14 @@ def _open_channel(address: str, security: Tls | Plaintext) -> aio.Channel:
     return aio.secure_channel(address, credentials(security), channel_arguments())
 
 
-async def _attempt(call: Callable[[float], Awaitable[_Result]], attempts: Attempts) -> _Result:
+async def _attempt(
+    call: Callable[[float], Awaitable[_Result]], attempts: Attempts, callee: Callee
+) -> _Result:
     while True:
         try:
             return await call(attempts.remaining_s())
         except grpc.RpcError as error:
-            failure = wire.from_rpc_error(error)
+            failure = wire.from_rpc_error(error, callee)
         except CallError as error:
             failure = error
         await asyncio.sleep(attempts.pause_s(failure))
@@ -58,6 +61,7 @@ class AsyncClient:
     ) -> None:
         """See `Client`; to be made while the event loop runs."""
         self._options = options
+        self._callee = Callee(address, security)
         self._channel = _open_channel(address, security)
         self._stub = match_pb2_grpc.MatchServiceStub(self._channel)
         self._policy = PolicyCache(options.policy_lifetime_ms)
@@ -74,13 +78,16 @@ class AsyncClient:
 
     async def policy(self) -> Policy:
         """See `Client.policy`."""
-        return await self._policy_within(Attempts(self._options))
+        with self._callee.named():
+            return await self._policy_within(Attempts(self._options))
 
     async def _policy_within(self, attempts: Attempts) -> Policy:
         policy = self._policy.get()
         if policy is None:
             request = match_pb2.GetPolicyRequest()
-            response = await _attempt(lambda s: self._stub.GetPolicy(request, timeout=s), attempts)
+            response = await _attempt(
+                lambda s: self._stub.GetPolicy(request, timeout=s), attempts, self._callee
+            )
             policy = wire.from_policy(response)
             self._policy.keep(policy)
         return policy
@@ -88,12 +95,15 @@ class AsyncClient:
     async def check(self, item: Item) -> Answer:
         """See `Client.check`."""
         attempts = Attempts(self._options)
-        reduced = needed(item, await self._policy_within(attempts))
-        if isinstance(reduced, Answer):
-            return reduced
-        request = match_pb2.CheckRequest(item=wire.to_item(reduced))
-        response = await _attempt(lambda s: self._stub.Check(request, timeout=s), attempts)
-        return wire.from_answer(response)
+        with self._callee.named():
+            reduced = needed(item, await self._policy_within(attempts))
+            if isinstance(reduced, Answer):
+                return reduced
+            request = match_pb2.CheckRequest(item=wire.to_item(reduced))
+            response = await _attempt(
+                lambda s: self._stub.Check(request, timeout=s), attempts, self._callee
+            )
+            return wire.from_answer(response)
 
     async def check_file(self, path: str | Path, progress: FileProgress | None = None) -> Answer:
         """See `Client.check_file`; `progress` is called in another thread."""
@@ -138,9 +148,10 @@ class AsyncClient:
         if not batch:
             return
         attempts = Attempts(self._options)
-        batch.reduce(await self._policy_within(attempts))
-        if batch:
-            await _attempt(lambda timeout_s: self._stream(batch, timeout_s), attempts)
+        with self._callee.named():
+            batch.reduce(await self._policy_within(attempts))
+            if batch:
+                await _attempt(lambda s: self._stream(batch, s), attempts, self._callee)
 
     async def _stream(self, batch: Batch, timeout_s: float) -> None:
         try:

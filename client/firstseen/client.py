@@ -23,6 +23,7 @@ from firstseen.asking import (
     needed,
 )
 from firstseen.attempts import Attempts
+from firstseen.callee import Callee
 from firstseen.errors import CallError
 from firstseen.items import Answer, Item, Policy
 from firstseen.options import Options, Plaintext, Tls, channel_arguments, credentials
@@ -38,12 +39,13 @@ def open_channel(address: str, security: Tls | Plaintext) -> grpc.Channel:
     return grpc.secure_channel(address, credentials(security), channel_arguments())
 
 
-def attempt(call: Callable[[float], _Result], attempts: Attempts) -> _Result:
+def attempt(call: Callable[[float], _Result], attempts: Attempts, callee: Callee) -> _Result:
     """Makes a call until it succeeds or another attempt is of no use.
 
     Args:
         call: takes the seconds it may last.
         attempts: how often, and until when.
+        callee: whom.
 
     Raises:
         CallError: it did not succeed.
@@ -52,7 +54,7 @@ def attempt(call: Callable[[float], _Result], attempts: Attempts) -> _Result:
         try:
             return call(attempts.remaining_s())
         except grpc.RpcError as error:
-            failure = wire.from_rpc_error(error)
+            failure = wire.from_rpc_error(error, callee)
         except CallError as error:
             failure = error
         time.sleep(attempts.pause_s(failure))
@@ -80,6 +82,7 @@ class Client:
             options: deadlines and retries.
         """
         self._options = options
+        self._callee = Callee(address, security)
         self._channel = open_channel(address, security)
         self._stub = match_pb2_grpc.MatchServiceStub(self._channel)
         self._policy = PolicyCache(options.policy_lifetime_ms)
@@ -100,13 +103,16 @@ class Client:
         Raises:
             CallError: the server does not say.
         """
-        return self._policy_within(Attempts(self._options))
+        with self._callee.named():
+            return self._policy_within(Attempts(self._options))
 
     def _policy_within(self, attempts: Attempts) -> Policy:
         policy = self._policy.get()
         if policy is None:
             request = match_pb2.GetPolicyRequest()
-            response = attempt(lambda s: self._stub.GetPolicy(request, timeout=s), attempts)
+            response = attempt(
+                lambda s: self._stub.GetPolicy(request, timeout=s), attempts, self._callee
+            )
             policy = wire.from_policy(response)
             self._policy.keep(policy)
         return policy
@@ -118,12 +124,15 @@ class Client:
             CallError: there is no verdict; treat the item as UNSURE, never as NOVEL.
         """
         attempts = Attempts(self._options)
-        reduced = needed(item, self._policy_within(attempts))
-        if isinstance(reduced, Answer):
-            return reduced
-        request = match_pb2.CheckRequest(item=wire.to_item(reduced))
-        response = attempt(lambda s: self._stub.Check(request, timeout=s), attempts)
-        return wire.from_answer(response)
+        with self._callee.named():
+            reduced = needed(item, self._policy_within(attempts))
+            if isinstance(reduced, Answer):
+                return reduced
+            request = match_pb2.CheckRequest(item=wire.to_item(reduced))
+            response = attempt(
+                lambda s: self._stub.Check(request, timeout=s), attempts, self._callee
+            )
+            return wire.from_answer(response)
 
     def check_file(self, path: str | Path, progress: FileProgress | None = None) -> Answer:
         """Hashes a file here and asks about it.
@@ -186,9 +195,10 @@ class Client:
         if not batch:
             return
         attempts = Attempts(self._options)
-        batch.reduce(self._policy_within(attempts))
-        if batch:
-            attempt(lambda timeout_s: self._stream(batch, timeout_s), attempts)
+        with self._callee.named():
+            batch.reduce(self._policy_within(attempts))
+            if batch:
+                attempt(lambda s: self._stream(batch, s), attempts, self._callee)
 
     def _stream(self, batch: Batch, timeout_s: float) -> None:
         for response in self._stub.CheckStream(batch.requests(), timeout=timeout_s):

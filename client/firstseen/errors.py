@@ -13,7 +13,18 @@ class MediaError(FirstseenError):
 
 
 class CallError(FirstseenError):
-    """The server gave no verdict. Treat the item as UNSURE, never as NOVEL."""
+    """The server gave no verdict. Treat the item as UNSURE, never as NOVEL.
+
+    Attributes:
+        address: `host:port` of the server, with which the text then begins; empty when the
+            error is of an item.
+    """
+
+    address: str = ""
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{self.address}: {text}" if self.address else text
 
 
 class InvalidItemError(CallError):

@@ -7,6 +7,7 @@ from typing import Self
 
 from firstseen import wire
 from firstseen.attempts import Attempts
+from firstseen.callee import Callee, Service
 from firstseen.client import attempt, open_channel
 from firstseen.errors import ServerError
 from firstseen.items import Checkpoint, HashType, Item, Verdict
@@ -109,6 +110,7 @@ class ReviewClient:
             options: deadlines and retries.
         """
         self._options = options
+        self._callee = Callee(address, security, Service.REVIEW)
         self._channel = open_channel(address, security)
         self._stub = review_pb2_grpc.ReviewServiceStub(self._channel)
 
@@ -133,15 +135,18 @@ class ReviewClient:
             CallError: there is no answer.
         """
         request = review_pb2.ExplainRequest(item=wire.to_item(item), max_matches=max_matches)
-        response = attempt(
-            lambda s: self._stub.Explain(request, timeout=s), Attempts(self._options)
-        )
-        return Explanation(
-            wire.from_verdict(response.verdict),
-            wire.from_checkpoint(response.checkpoint),
-            tuple(_match(match) for match in response.matches),
-            response.match_count,
-        )
+        with self._callee.named():
+            response = attempt(
+                lambda s: self._stub.Explain(request, timeout=s),
+                Attempts(self._options),
+                self._callee,
+            )
+            return Explanation(
+                wire.from_verdict(response.verdict),
+                wire.from_checkpoint(response.checkpoint),
+                tuple(_match(match) for match in response.matches),
+                response.match_count,
+            )
 
     def prioritise(self, items: Sequence[Item]) -> tuple[Priority, ...]:
         """Asks which items want looking at first: what was never seen comes first.
@@ -158,13 +163,16 @@ class ReviewClient:
                 for index, item in enumerate(items)
             ]
         )
-        response = attempt(
-            lambda s: self._stub.Prioritise(request, timeout=s), Attempts(self._options)
-        )
-        return tuple(
-            Priority(found.tag, wire.from_verdict(found.verdict), found.is_near, found.severity)
-            for found in response.priorities
-        )
+        with self._callee.named():
+            response = attempt(
+                lambda s: self._stub.Prioritise(request, timeout=s),
+                Attempts(self._options),
+                self._callee,
+            )
+            return tuple(
+                Priority(found.tag, wire.from_verdict(found.verdict), found.is_near, found.severity)
+                for found in response.priorities
+            )
 
 
 def _match(match: review_pb2.Match) -> Match:

@@ -10,6 +10,7 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 
+from firstseen.callee import Callee
 from firstseen.errors import (
     CallError,
     DeadlineError,
@@ -104,11 +105,17 @@ def from_outcome(response: match_pb2.CheckStreamResponse) -> Answer | CallError:
             return ServerError("the server answered nothing")
 
 
-def from_rpc_error(error: grpc.RpcError) -> CallError:
+def from_rpc_error(error: grpc.RpcError, callee: Callee) -> CallError:
     """The error of a call that failed."""
     # What grpc raises is a call too; its class says so only at run time.
     call: grpc.Call = error  # type: ignore[assignment]
-    return _error(call.code(), call.details() or "", _details(call.trailing_metadata() or ()))
+    code, text = call.code(), call.details() or ""
+    status = _details(call.trailing_metadata() or ())
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return ServerError(callee.service)
+    if code is grpc.StatusCode.UNAVAILABLE and not status.message:
+        return UnavailableError(callee.not_reached(text), _retry_after_ms(status))
+    return _error(code, text, status)
 
 
 def _details(trailers: Iterable[tuple[str, str | bytes]]) -> status_pb2.Status:
@@ -128,7 +135,7 @@ def _error(code: grpc.StatusCode | None, text: str, status: status_pb2.Status) -
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
             error = LimitExceededError(text or "the item is too large", _field(status))
         case grpc.StatusCode.UNAVAILABLE:
-            error = UnavailableError(status.message or _unreached(text), _retry_after_ms(status))
+            error = UnavailableError(text or "not available", _retry_after_ms(status))
         case grpc.StatusCode.CANCELLED if _CLOSED_HERE not in text:
             # gRPC's core ends calls so that reach a server in the moment in which it goes down.
             error = UnavailableError("the server is going down")
@@ -136,20 +143,11 @@ def _error(code: grpc.StatusCode | None, text: str, status: status_pb2.Status) -
             error = DeadlineError("no answer in time")
         case grpc.StatusCode.PERMISSION_DENIED | grpc.StatusCode.UNAUTHENTICATED:
             error = DeniedError(text or "not allowed to call")
-        case grpc.StatusCode.UNIMPLEMENTED:
-            error = ServerError("nobody answers such questions at this address")
         case None:
             error = ServerError("the server's status is unknown to this client")
         case _:
             error = ServerError(f"{code.name}: {text}")
     return error
-
-
-def _unreached(text: str) -> str:
-    """What kept the library from reaching a server; its own text holds addresses."""
-    if "handshake failed" in text.lower():
-        return "the TLS handshake failed: the server does not speak TLS, or a certificate is wrong"
-    return "the server cannot be reached"
 
 
 def _field(status: status_pb2.Status) -> str:

@@ -13,7 +13,9 @@ import pytest
 
 from bench.running import environment
 from firstseen import Answer, Checkpoint, Client, FileAnswer, Item, MediaError, Verdict, asking
-from firstseen.cli import exit_code, main
+from firstseen.arguments import parser
+from firstseen.check_command import exit_code
+from firstseen.cli import main
 from firstseen.hashing.file import hash_items
 from firstseen.v1 import match_pb2, types_pb2
 from tests.client.scripted_server import CHECKPOINT, Script, policy, serving, unavailable
@@ -158,7 +160,7 @@ def test_hash_only_shows_the_hashes_and_needs_no_server(
 def test_server_that_is_not_there_is_one_line(run: Run, photos: tuple[Path, ...]) -> None:
     code, out, err = run(photos[0], "--server", "127.0.0.1:1", "--plaintext", "--timeout", "0.3")
     assert (code, out) == (1, "")
-    assert err == "firstseen: 127.0.0.1:1: the server cannot be reached\n"
+    assert err == "firstseen: 127.0.0.1:1: the server cannot be reached: nothing listens there\n"
 
 
 def test_server_without_a_list_is_one_line(
@@ -178,6 +180,14 @@ def test_server_without_a_list_is_one_line(
         ["a.jpg", "--server", "h:1", "--plaintext", "--ca", "ca.pem"],
         ["a.jpg", "--server", "h:1", "--cert", "c.pem"],
         ["a.jpg", "--server", "https://h:1"],
+        ["a.jpg", "--server", ""],
+        ["a.jpg", "--server", "match.example"],
+        ["a.jpg", "--server", "match.example:"],
+        ["a.jpg", "--server", ":50051"],
+        ["a.jpg", "--server", "h:port"],
+        ["a.jpg", "--server", "h:0"],
+        ["a.jpg", "--server", "h:65536"],
+        ["a.jpg", "--server", "::1:50051"],
         ["--server", "h:1"],
     ],
 )
@@ -185,6 +195,11 @@ def test_wrong_use_says_what_is_wrong(run: Run, words: list[str]) -> None:
     code, out, err = run(*words)
     assert (code, out) == (2, "")
     assert "error:" in err
+
+
+@pytest.mark.parametrize("server", ["match.example:443", "127.0.0.1:1", "[::1]:65535"])
+def test_address_with_a_port_is_taken_as_it_is(server: str) -> None:
+    assert parser().parse_args(["check", "a.jpg", "--server", server]).server == server
 
 
 def test_missing_certificate_is_one_line(run: Run, tmp_path: Path) -> None:
@@ -274,6 +289,7 @@ def test_server_without_tls_is_one_line_and_nothing_of_the_librarys(
         check=False,
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert ": the TLS handshake failed" in done.stderr
-    assert done.stderr.endswith(" (it was called over TLS; --plaintext calls without)\n")
-    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr == (
+        f"firstseen: {address}: the server cannot be reached: "
+        "it does not speak TLS (to call without: Plaintext(), --plaintext)\n"
+    )

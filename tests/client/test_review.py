@@ -175,4 +175,6 @@ def test_officers_command_asks_with_a_certificate(
     assert main(["prioritise", *words]) == 0
     assert capsys.readouterr().out.split()[:5] == ["1", "NOVEL", "near,", "severity", "7"]
     assert main(["check", *words]) == 1
-    assert capsys.readouterr().err == "firstseen: nobody answers such questions at this address\n"
+    err = capsys.readouterr().err
+    assert err.startswith(f"firstseen: {address}: no checks are answered here, as at the unit's")
+    assert err.endswith("call the reporters' port (match.listen)\n")
