@@ -41,6 +41,7 @@ _SORTED_DUPLICATES: Final = frozenset({Table.VALUES})
 _FULL: Final = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
 _COMMIT_BYTES: Final = 1 << 20  # LMDB writes no more at a time than this
 _GROWTH_BYTES: Final = 16 << 20
+_SPARE_BYTES: Final = 16 << 20  # how much longer the file is than what is in use, by a hole
 _DENIED: Final = tuple(os.strerror(code) for code in (errno.EACCES, errno.EPERM, errno.EROFS))
 
 
@@ -71,9 +72,9 @@ def _engine_errors(path: Path) -> Iterator[None]:
 def _has_room(path: Path) -> bool:
     """Whether the disk, and what this process may write of one file, leave room for a commit."""
     largest_bytes, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
-    used_bytes = (path / _DATA_FILE).stat().st_size
+    written_bytes = (path / _DATA_FILE).stat().st_blocks * 512  # less than its size: it has a hole
     is_limited = largest_bytes != resource.RLIM_INFINITY
-    is_at_limit = is_limited and largest_bytes - used_bytes < _COMMIT_BYTES
+    is_at_limit = is_limited and largest_bytes - written_bytes < _COMMIT_BYTES
     return not is_at_limit and shutil.disk_usage(path).free >= _COMMIT_BYTES
 
 
@@ -259,8 +260,34 @@ class Environment:
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """A change: on disk when the block ends, or nothing of it when it raises."""
+        self._reach(_SPARE_BYTES)
         with _engine_errors(self._path), self._env.begin(write=True) as txn:
             yield Transaction(txn, self._tables)
+        self._reach(0)
+
+    def _reach(self, spare_bytes: int) -> None:
+        """Makes the file longer than what is in use, so that it never looks cut short.
+
+        Pages that a change takes at the file's end and frees again count as used and are never
+        written. Before a change there is a hole for them, so that no kill can come in between; one
+        that needs more is seen to after it.
+
+        Raises:
+            StoreUnusableError: the file cannot be made longer.
+        """
+        used_bytes, size_bytes = self.used_bytes, _data_size_bytes(self._path)
+        if size_bytes >= used_bytes + spare_bytes // 2:
+            return
+        largest_bytes, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+        want_bytes = used_bytes + spare_bytes
+        if largest_bytes != resource.RLIM_INFINITY:
+            want_bytes = min(want_bytes, largest_bytes)
+        if size_bytes >= want_bytes:
+            return
+        try:
+            os.truncate(self._path / _DATA_FILE, want_bytes)
+        except OSError as error:
+            raise StoreUnusableError(f"{self._path}: {error.strerror}") from error
 
     def grow(self) -> None:
         """Lets the file grow further than it was made for; readers follow by themselves."""

@@ -1,6 +1,7 @@
 """The store on LMDB: what every store promises, and what files, locks and processes add."""
 
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ import lmdb
 import pytest
 
 from bench.running import environment
-from engine.entries import Checkpoint
+from engine.entries import Checkpoint, NewItem
 from engine.errors import (
     CorruptError,
     EngineError,
@@ -26,7 +27,7 @@ from engine.policy import BankId, BankPolicy
 from engine.store import StoreWriter
 from engine.store_check import check_store
 from tests.engine.store_contract import StoreContract, new
-from tests.engine.values import FakeClock
+from tests.engine.values import FakeClock, frame, video
 
 
 class TestLmdbStore(StoreContract):
@@ -278,3 +279,23 @@ def test_store_grows_while_it_is_read_the_read_ends_before_another_begins(
         before += items
         assert len(before) == 3
         assert head.result(30).entry_count > 1_000
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_store_opens_after_a_withdrawal_that_frees_its_end(seed: int, path: Path) -> None:
+    """LMDB counts pages that a change took and freed again, and does not write them."""
+    chance = random.Random(seed)
+
+    def clip() -> NewItem:
+        frames = range(chance.choice([2, 15, 300, 900]))
+        return NewItem(video(*(frame(chance.randbytes(32), 500 * n) for n in frames)))
+
+    with LmdbWriter(path) as writer:
+        bank_id = writer.put_bank("REMOVED", BankPolicy()).bank_id
+        for _ in range(chance.randint(1, 3)):
+            writer.load(bank_id, [clip() for _ in range(chance.randint(1, 8))])
+        ids = [listed.item_id for listed in writer.iter_items()]
+        writer.withdraw(chance.sample(ids, chance.randint(1, len(ids))))
+        head = writer.head()
+    with LmdbReader(path) as reader:
+        assert reader.head() == head
