@@ -21,6 +21,7 @@ from engine.errors import (
     StoreUnusableError,
     WriterBusyError,
 )
+from engine.lmdb_env import Table
 from engine.lmdb_store import LmdbReader, LmdbWriter, create_store
 from engine.policy import BankId, BankPolicy
 from engine.store import StoreWriter
@@ -278,3 +279,19 @@ def test_store_grows_while_it_is_read_the_read_ends_before_another_begins(
         before += items
         assert len(before) == 3
         assert head.result(30).entry_count > 1_000
+
+
+@pytest.mark.parametrize("damaged", [1, 28, 58])  # three hashes an item
+def test_damaged_item_among_others_is_named(tmp_path: Path, damaged: int) -> None:
+    path = tmp_path / "store"
+    create_store(path)
+    with LmdbWriter(path) as writer:
+        bank = writer.put_bank("REMOVED", BankPolicy())
+        writer.load(bank.bank_id, new(*range(1, 21)))
+        key = damaged.to_bytes(8)
+        with writer.environment.write() as txn:
+            record = txn.get(Table.ITEMS, key)
+            assert record is not None
+            txn.put(Table.ITEMS, key, record[:-1] + bytes([record[-1] ^ 1]))
+        with pytest.raises(CorruptError, match=f"item {damaged}: checksum"):
+            writer.contents()
