@@ -14,7 +14,6 @@ list of copies) compares every row instead, so the worst costs no more than a pl
 """
 
 import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from itertools import pairwise
@@ -32,14 +31,6 @@ from engine.mih_plan import MAX_CHUNK_BITS, Plan, max_candidates, permutation, s
 # What lists are laid out for; any other distance is found too, only less cheaply.
 _PLANNED_DISTANCE_BITS: Final = SPECS[HashType.PDQ].default_distance_bits
 _FIRST_HITS: Final = 512
-# Of the threads that build, beside those that search: they have a third of a busy core.
-_BUILD_NICENESS: Final = 5
-
-
-def _give_way() -> None:
-    """Lets others go first. On Linux this is the thread's own, elsewhere the whole process's."""
-    if sys.platform == "linux":
-        os.nice(_BUILD_NICENESS)
 
 
 class _Finder(Protocol):
@@ -93,7 +84,7 @@ class MihIndex(Index):
             own = postings[chunk * len(codes) : (chunk + 1) * len(codes)]
             mih_kernels.fill_table(codes, low_bit, width, bounds, own)
 
-        with ThreadPoolExecutor(os.cpu_count(), initializer=_give_way) as pool:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(fill, range(len(plan.widths))))
         return cls(values, plan, offsets, postings)
 
