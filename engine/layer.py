@@ -225,6 +225,12 @@ class Layer:
         Returns:
             the layer, and the entries that were taken out.
         """
+        if not removed and not len(added):
+            return self, added
+        if not removed:
+            # Most changes only add: nothing has to be looked for, part by part.
+            none = added.select(np.zeros(0, np.int64))
+            return Layer(self._joined([*self.parts], added), self.choose), none
         parts, taken = [], []
         for part in self.parts:
             rest, gone = part.without(removed)

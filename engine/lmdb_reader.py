@@ -14,10 +14,12 @@ searching by distance is the snapshot's business.
 
 import struct
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
+
+import numpy as np
 
 from engine import records
 from engine.entries import (
@@ -48,6 +50,9 @@ U16: Final = struct.Struct(">H")
 U64: Final = struct.Struct(">Q")
 VALUE_KEY: Final = struct.Struct(">HB")
 _TOLD_ENTRIES: Final = 65_536  # a fifth of a second
+# Of items that are read at once: an array some times as large is made of them.
+_RUN_BYTES: Final = 1 << 20
+_FEW_ITEMS: Final = 8  # under so many, one by one is as quick
 
 
 def entries_with(txn: Transaction, key: bytes) -> list[EntryId]:
@@ -70,6 +75,50 @@ def item_of(txn: Transaction, entry_id: EntryId) -> ItemId:
 def value_key(bank_id: int, hash_: Hash) -> bytes:
     """The key of a hash in the reverse map."""
     return VALUE_KEY.pack(bank_id, hash_.type) + hash_.value
+
+
+def _runs(
+    rows: Iterable[tuple[bytes, bytes]], end_key: bytes
+) -> Iterator[list[tuple[bytes, bytes]]]:
+    """The rows before a key, neighbours whose records are of one length together."""
+    run: list[tuple[bytes, bytes]] = []
+    size = most = 0
+    for key, record in rows:
+        if key >= end_key:
+            break
+        if run and (len(record) != size or len(run) >= most):
+            yield run
+            run = []
+        if not run:
+            size = len(record)
+            most = _RUN_BYTES // max(size, 1)
+        run.append((key, record))
+    if run:
+        yield run
+
+
+def _add(builders: Mapping[int, ColumnsBuilder], run: Sequence[tuple[bytes, bytes]]) -> int:
+    """Adds the entries of a run of items; returns how many.
+
+    Raises:
+        CorruptError: a record is damaged.
+    """
+    if len(run) >= _FEW_ITEMS:
+        item_ids = np.frombuffer(b"".join([key for key, _ in run]), ">u8").astype(np.uint64)
+        alike = records.decode_alike(item_ids, [record for _, record in run])
+        if alike is not None:
+            for hash_type, columns in alike.items():
+                builders[hash_type].extend(columns)
+            return sum(map(len, alike.values()))
+    count = 0
+    for key, record in run:
+        item_id = int.from_bytes(key)
+        bank_id, media_type, entries = records.decode_entries(record, f"item {item_id}")
+        item = EntryHead(item_id, bank_id, media_type)
+        for entry_id, (number, value, position) in enumerate(entries, item_id):
+            builders[number].add(entry_id, item, value, position)
+        count += len(entries)
+    return count
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,19 +219,15 @@ class LmdbReader:
         builders = {int(hash_type): ColumnsBuilder(hash_type) for hash_type in HashType}
         count, told_count = 0, 0
         for part in ranges:
-            for key, record in txn.scan(Table.ITEMS, U64.pack(part.first)):
-                item_id = int.from_bytes(key)
-                if item_id >= part.end:
-                    break
-                bank_id, media_type, entries = records.decode_entries(record, f"item {item_id}")
-                item = EntryHead(item_id, bank_id, media_type)
-                for entry_id, (hash_type, value, position) in enumerate(entries, item_id):
-                    builders[hash_type].add(entry_id, item, value, position)
-                count += len(entries)
+            for run in _runs(txn.scan(Table.ITEMS, U64.pack(part.first)), U64.pack(part.end)):
+                count += _add(builders, run)
                 if count - told_count >= _TOLD_ENTRIES:
                     told_count = count
                     told(count)
-        return {HashType(number): builder.build() for number, builder in builders.items()}
+        return {
+            HashType(number): builder.build() if len(builder) else Columns.empty(HashType(number))
+            for number, builder in builders.items()
+        }
 
     def delta(self, base: Checkpoint, most_entries: int | None = None) -> Delta:
         """See `StoreReader.delta`."""

@@ -10,7 +10,7 @@ chunk may also be left out (t_i = -1).
 import hashlib
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from itertools import combinations, pairwise
 from typing import Final
 
@@ -84,10 +84,7 @@ class Plan:
     @classmethod
     def cheapest(cls, size_bits: int, row_count: int, radius: int) -> "Plan":
         """The plan by which a list of this size is expected to be searched fastest."""
-        fewest = math.ceil(size_bits / MAX_CHUNK_BITS)
-        most = max(fewest, size_bits // _MIN_CHUNK_BITS)
-        plans = [cls.of(size_bits, count) for count in range(fewest, most + 1)]
-        return min(plans, key=lambda plan: plan.cost_ns(row_count, radius))
+        return min(_plans(size_bits), key=lambda plan: plan.cost_ns(row_count, radius))
 
     @cached_property
     def low_bits(self) -> tuple[int, ...]:
@@ -131,9 +128,9 @@ class Plan:
         """What one search is expected to take."""
         near = min(1.0, _CACHED_TABLE_BYTES / (self.offset_starts[-1] * 4))
         probe_ns = near * _PROBE_NS + (1 - near) * _FAR_PROBE_NS
-        candidates = self.bucket_share(radius) * row_count
-        candidate_ns = _CANDIDATE_NS + passing_share(radius) * _PASSED_NS
-        return self.probe_count(radius) * probe_ns + candidates * candidate_ns
+        probe_count, bucket_share, passing = _expected(self, radius)
+        candidate_ns = _CANDIDATE_NS + passing * _PASSED_NS
+        return probe_count * probe_ns + bucket_share * row_count * candidate_ns
 
     def pays(self, row_count: int, radius: int) -> bool:
         """Whether looking is expected to cost less than comparing every row."""
@@ -156,6 +153,20 @@ class Plan:
             np.array(masks, np.int64),
             np.array(bounds, np.int64),
         )
+
+
+@cache
+def _plans(size_bits: int) -> tuple[Plan, ...]:
+    """All that there are to choose from."""
+    fewest = math.ceil(size_bits / MAX_CHUNK_BITS)
+    most = max(fewest, size_bits // _MIN_CHUNK_BITS)
+    return tuple(Plan.of(size_bits, count) for count in range(fewest, most + 1))
+
+
+@lru_cache(maxsize=1_024)
+def _expected(plan: Plan, radius: int) -> tuple[int, float, float]:
+    """What a cost has of the plan, whatever the rows: some ms for all plans, each time anew."""
+    return plan.probe_count(radius), plan.bucket_share(radius), passing_share(radius)
 
 
 def passing_share(radius: int) -> float:

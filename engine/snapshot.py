@@ -160,7 +160,19 @@ class Snapshot:
             digest += added.digest_sum(hash_type) - removed.digest_sum(hash_type)
         entry_count = sum(len(layer) for layer in layers.values())
         _check_agrees(Checkpoint.at(delta.head.sequence, entry_count, digest), delta.head)
-        return self._at(delta.head, delta.banks, layers)
+        return self._next(delta, layers)
+
+    def _next(self, delta: Delta, layers: Mapping[HashType, Layer]) -> "Snapshot":
+        """The snapshot of the next layers; of what the banks say, nothing is made twice."""
+        if delta.banks != tuple(self.rules.banks.values()):
+            return self._at(delta.head, delta.banks, layers)
+        query_ns = {
+            hash_type: known_ns
+            if layers[hash_type] is self._layers[hash_type]
+            else layers[hash_type].query_ns(self.rules.types[hash_type].max_distance_bits)
+            for hash_type, known_ns in self._query_ns.items()
+        }
+        return Snapshot(delta.head, self.rules, layers, self._limits, query_ns)
 
     def search_ns(self, item: Item) -> float:
         """About how long searching an item takes, to decide where to do it."""

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine import entries
 from engine.entries import (
     EMPTY_CHECKPOINT,
     MAX_LABEL_BYTES,
@@ -74,6 +75,17 @@ def test_digest_is_free_of_order_and_follows_each_change() -> None:
     want = model.checkpoint.digest
     assert Checkpoint.at(3, 12, digest_sum).digest == want
     assert Checkpoint.at(3, 12, by_columns).digest == want
+
+
+def test_digest_is_the_same_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = ListModel(bank(1))
+    model.load(1, *(picture(pdq(value(n)), md5(value(n, 16))) for n in range(23)))
+    monkeypatch.setattr(entries, "_TOLD_ROWS", 5)
+    told: list[int] = []
+    columns = columns_of(model.listed.values())
+    by_columns = sum(part.digest_sum(kind, told.append) for kind, part in columns.items())
+    assert Checkpoint.at(1, 46, by_columns).digest == model.checkpoint.digest
+    assert told == [0, 5, 10, 15, 20] * 2
 
 
 def test_digest_of_an_entry_is_fixed() -> None:

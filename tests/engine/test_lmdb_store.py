@@ -22,6 +22,7 @@ from engine.errors import (
     StoreUnusableError,
     WriterBusyError,
 )
+from engine.lmdb_env import Table
 from engine.lmdb_store import LmdbReader, LmdbWriter, create_store
 from engine.policy import BankId, BankPolicy
 from engine.store import StoreWriter
@@ -299,3 +300,19 @@ def test_store_opens_after_a_withdrawal_that_frees_its_end(seed: int, path: Path
         head = writer.head()
     with LmdbReader(path) as reader:
         assert reader.head() == head
+
+
+@pytest.mark.parametrize("damaged", [1, 28, 58])  # three hashes an item
+def test_damaged_item_among_others_is_named(tmp_path: Path, damaged: int) -> None:
+    path = tmp_path / "store"
+    create_store(path)
+    with LmdbWriter(path) as writer:
+        bank = writer.put_bank("REMOVED", BankPolicy())
+        writer.load(bank.bank_id, new(*range(1, 21)))
+        key = damaged.to_bytes(8)
+        with writer.environment.write() as txn:
+            record = txn.get(Table.ITEMS, key)
+            assert record is not None
+            txn.put(Table.ITEMS, key, record[:-1] + bytes([record[-1] ^ 1]))
+        with pytest.raises(CorruptError, match=f"item {damaged}: checksum"):
+            writer.contents()

@@ -1,8 +1,9 @@
 """What stores write down: read back as written, damage always noticed, version 1 for ever."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,6 +60,83 @@ def test_item_is_read_back(item: Item, labels: Labels, bank_id: int) -> None:
     assert records.decode_item(ItemId(5), record) == listed
     entries = [(int(h.type), bytes(h.value), position_of(h)) for h in item.hashes]
     assert records.decode_entries(record, "item 5") == (bank_id, item.media_type, entries)
+
+
+def alike(item: Item, count: int) -> list[bytes]:
+    """Records of items with the same hash types and lengths, and other positions and banks."""
+    hashes = [
+        tuple(
+            Hash(h.type, HashValue(bytes(b ^ number for b in h.value)), h.quality, number + 7)
+            if place % 2
+            else h
+            for place, h in enumerate(item.hashes)
+        )
+        for number in range(count)
+    ]
+    return [
+        records.encode_item(BankId(number + 1), Item(item.media_type, own), Labels("x"))
+        for number, own in enumerate(hashes)
+    ]
+
+
+def entries_of(item_ids: Sequence[int], stored: Sequence[bytes]) -> dict[int, list[Any]]:
+    """What `decode_entries` says, one by one."""
+    found: dict[int, list[Any]] = {}
+    for item_id, record in zip(item_ids, stored, strict=True):
+        bank, media, entries = records.decode_entries(record, "item")
+        for entry_id, (number, value, position) in enumerate(entries, item_id):
+            row = (entry_id, item_id, bank, media, value, position)
+            found.setdefault(number, []).append(row)
+    return found
+
+
+@given(ITEMS, st.integers(1, 9))
+@PROPERTY
+def test_items_laid_out_alike_are_read_as_one_by_one(item: Item, count: int) -> None:
+    stored = alike(item, count)
+    item_ids = [(1 << 60) + 10 * number for number in range(count)]
+    columns = records.decode_alike(np.array(item_ids, np.uint64), stored)
+    assert columns is not None
+    found = {
+        int(hash_type): list(
+            zip(
+                own.entry_ids.tolist(),
+                own.item_ids.tolist(),
+                own.bank_ids.tolist(),
+                own.media_types.tolist(),
+                map(bytes, own.values),
+                own.positions.tolist(),
+                strict=True,
+            )
+        )
+        for hash_type, own in columns.items()
+    }
+    assert found == entries_of(item_ids, stored)
+
+
+@pytest.mark.parametrize("place", [0, 1, 7, 8, 12, 20, -1])
+def test_a_damaged_record_is_not_read_among_others(place: int) -> None:
+    item = Item(MediaType.IMAGE, (Hash(HashType.PDQ, HashValue(bytes(range(32))), 100),))
+    stored = alike(item, 9)
+    item_ids = np.arange(1, 10, dtype=np.uint64)
+    for broken in (0, 4, 8):
+        bad = bytearray(stored[broken])
+        bad[place] ^= 1
+        damaged = [*stored[:broken], bytes(bad), *stored[broken + 1 :]]
+        assert records.decode_alike(item_ids, damaged) is None
+        with pytest.raises(CorruptError):
+            records.decode_entries(bytes(bad), "item 1")
+
+
+def test_other_hash_types_of_the_same_length_are_not_alike() -> None:
+    stored = [
+        records.encode_item(
+            BankId(1), Item(MediaType.IMAGE, (Hash(kind, HashValue(bytes(32))),)), Labels()
+        )
+        for kind in (HashType.PDQ, HashType.SHA256)
+    ]
+    assert len(stored[0]) == len(stored[1])
+    assert records.decode_alike(np.array([1, 2], np.uint64), stored) is None
 
 
 @given(U64, U64, DIGEST, U64, st.integers(0, 65_535))

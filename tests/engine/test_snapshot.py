@@ -150,6 +150,20 @@ def test_delta_that_does_not_lead_to_its_head_is_corrupt() -> None:
     assert snapshot.judge(picture(pdq(value(1)))) is Verdict.KNOWN
 
 
+def test_rules_are_arranged_anew_only_when_a_bank_changes() -> None:
+    model = ListModel(bank(1))
+    model.load(1, picture(pdq(value(1))))
+    snapshot = Snapshot.of(model.contents())
+    model.load(1, picture(pdq(value(2))))
+    loaded = snapshot.advance(model.delta(snapshot.checkpoint))
+    assert loaded.rules is snapshot.rules
+    assert loaded.search_ns(picture(pdq(value(1)))) > snapshot.search_ns(picture(pdq(value(1))))
+    model.put_bank(bank(1, role=BankRole.CLEARED))
+    changed = loaded.advance(model.delta(loaded.checkpoint))
+    assert changed.rules is not snapshot.rules
+    assert changed.judge(picture(pdq(value(1)))) is not Verdict.KNOWN
+
+
 def test_delta_from_elsewhere_is_refused() -> None:
     model = ListModel(bank(1))
     snapshot = Snapshot.of(model.contents())
