@@ -14,7 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from engine.compiled import INT64, UINT32, UINT64, array, compiled, inlined, out, popcount, prefetch
+from engine.compiled import (
+    INT64,
+    UINT32,
+    UINT64,
+    array,
+    compiled,
+    inlined,
+    leaf,
+    out,
+    popcount,
+    prefetch,
+)
 
 _LOW_HALF = np.uint64(0xFFFF_FFFF)
 _HIGH_HALF = np.uint64(0xFFFF_FFFF_0000_0000)
@@ -282,6 +293,46 @@ def _look_into(
     return found
 
 
+@leaf
+def _probe(
+    values: Any,
+    offsets: Any,
+    flat: Any,
+    chunks: Any,
+    masks: Any,
+    mask_bounds: Any,
+    source_bits: Any,
+    radius: Any,
+    max_candidates: int,
+    queries: Any,
+    max_hits: int,
+    hits: Any,
+    begins: Any,
+    ends: Any,
+    code: Any,
+    other: Any,
+) -> int:
+    """See `probe`; the last four are room to work in."""
+    listed = values.shape[0]
+    found = 0
+    for number in range(queries.shape[0]):
+        query = queries[number]
+        start, most = found, found + max_hits
+        # From here on all rows are compared, unless there are hits enough to leave the query.
+        turn = found + max(_CLUSTER_HITS, listed // _CLUSTER_ROWS)
+        stop = min(turn, most)
+        _permute(query, source_bits, code)
+        candidates = _look_up(code, offsets, chunks, masks, mask_bounds, listed, begins, ends)
+        if candidates <= max_candidates:
+            found = _look_into(
+                values, flat, begins, ends, chunks, mask_bounds, source_bits, query, number, radius,
+                stop, code, other, hits, found,
+            )  # fmt: skip
+        if candidates > max_candidates or turn < found <= most:
+            found = _scan_one(values, query, number, radius, most, hits, start)
+    return found
+
+
 @compiled(
     array(UINT64, 2),
     array(UINT32, 1),
@@ -295,6 +346,7 @@ def _look_into(
     array(UINT64, 2),
     INT64,
     out(INT64, 2),
+    makes_arrays=True,
 )
 def probe(
     values: Any,
@@ -329,23 +381,10 @@ def probe(
     Returns:
         How many hits there are; of more than `h` only the first `h` were written.
     """
-    words, listed, flat = values.shape[1], values.shape[0], postings.reshape(-1)
-    begins, ends = np.empty(masks.shape[0], np.int64), np.empty(masks.shape[0], np.int64)
+    words, buckets = values.shape[1], masks.shape[0]
+    begins, ends = np.empty(buckets, np.int64), np.empty(buckets, np.int64)
     code, other = np.empty(words, np.uint64), np.empty(words, np.uint64)
-    found = 0
-    for number in range(queries.shape[0]):
-        query = queries[number]
-        start, most = found, found + max_hits
-        # From here on all rows are compared, unless there are hits enough to leave the query.
-        turn = found + max(_CLUSTER_HITS, listed // _CLUSTER_ROWS)
-        stop = min(turn, most)
-        _permute(query, source_bits, code)
-        candidates = _look_up(code, offsets, chunks, masks, mask_bounds, listed, begins, ends)
-        if candidates <= max_candidates:
-            found = _look_into(
-                values, flat, begins, ends, chunks, mask_bounds, source_bits, query, number, radius,
-                stop, code, other, hits, found,
-            )  # fmt: skip
-        if candidates > max_candidates or turn < found <= most:
-            found = _scan_one(values, query, number, radius, most, hits, start)
-    return found
+    return _probe(
+        values, offsets, postings.reshape(-1), chunks, masks, mask_bounds, source_bits, radius,
+        max_candidates, queries, max_hits, hits, begins, ends, code, other,
+    )  # fmt: skip
