@@ -9,18 +9,24 @@ import hashlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from llvmlite import ir
-from numba import njit, types
+from numba import carray, cfunc, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
+BOOLEAN = types.boolean
+INT32 = types.int32
 INT64 = types.int64
+UINT8 = types.uint8
+UINT16 = types.uint16
 UINT32 = types.uint32
 UINT64 = types.uint64
+ADDRESS = types.voidptr
 
+_KEPT: Final[list[Any]] = []  # machine code that is called by its address
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -45,18 +51,39 @@ def compiled(
             the loop is better a `leaf` of its own.
     """
 
-    def compile_(function: _Function) -> _Function:
-        name = function.__qualname__
-        try:
-            # The cache's files are called by it.
-            function.__qualname__ = f"{name}-{_own_digest()}"
-            made: _Function = njit([signature], nogil=True, cache=True, _nrt=makes_arrays)(function)
-        except (OSError, RuntimeError):  # no source, or no folder that can be written to
-            function.__qualname__ = name
-            made = njit([signature], nogil=True, _nrt=makes_arrays)(function)
+    def make(function: _Function, *, is_cached: bool) -> _Function:
+        made: _Function = njit([signature], nogil=True, cache=is_cached, _nrt=makes_arrays)(
+            function
+        )
         return made
 
-    return compile_
+    return lambda function: _kept(function, make)
+
+
+def entry(result: types.Type, *signature: types.Type) -> Callable[[Callable[..., Any]], Any]:
+    """The same for a loop that is called by its address, with plain numbers and addresses only.
+
+    Handing an array to a loop costs more than a microsecond when nothing is in the caches; a
+    dozen of them is a part of each answer. The loop gets where they are instead (`array_at`), and
+    the caller keeps them alive and sees that they are as long as it says.
+    """
+
+    def make(function: Callable[..., Any], *, is_cached: bool) -> Any:
+        return cfunc(result(*signature), nopython=True, cache=is_cached)(function).ctypes
+
+    return lambda function: _kept(function, make)
+
+
+def _kept(function: Any, make: Callable[..., Any]) -> Any:
+    """Compiles with numba's cache, or without where there is none to be had."""
+    name = function.__qualname__
+    try:
+        # The cache's files are called by it.
+        function.__qualname__ = f"{name}-{_own_digest()}"
+        return make(function, is_cached=True)
+    except (OSError, RuntimeError):  # no source, or no folder that can be written to
+        function.__qualname__ = name
+        return make(function, is_cached=False)
 
 
 @cache
@@ -84,6 +111,22 @@ def inlined(function: _Function) -> _Function:
     """For a helper: it becomes part of the loops that use it."""
     made: _Function = njit(inline="always")(function)
     return made
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def address(_context: Any, _number: Any) -> Any:
+    """A number as the address it is."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return types.voidptr(types.int64), generate
+
+
+@inlined
+def array_at(address: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """The array at an address."""
+    return carray(address, shape, dtype)
 
 
 @intrinsic  # type: ignore[untyped-decorator]

@@ -47,6 +47,8 @@ MATCH_CHUNKS: Final = 2
 # (0 of 1,439 pairs), unrelated ones of the same number are in one of eighteen.
 _SAME_LENGTH_MS: Final = 1_000
 _WHOLE: Final = 1.0
+# An equal file, an equal text, a text of nearly the same words.
+_ALONE: Final = frozenset({HashType.SHA256, HashType.MD5, HashType.TEXT_SHA256, HashType.SIMHASH})
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float32]
@@ -168,22 +170,29 @@ def only_near(hash_type: HashType, own: Asked) -> Evidence:
     return Evidence.of(hash_type, own, (np.zeros(len(own.found), np.bool_), nothing, nothing))
 
 
+def makes_match_alone(media_type: MediaType, hash_type: HashType) -> bool:
+    """Whether one hit is a match by itself; of PDQ with everything but a document's picture."""
+    return hash_type in _ALONE or (hash_type is HashType.PDQ and media_type is MediaType.IMAGE)
+
+
 def _shares(media_type: MediaType, hash_type: HashType, own: Asked, extent: Extent) -> _Shares:
     """Whether each hit makes a match, and the shares of both items."""
     found = own.found
+    if makes_match_alone(media_type, hash_type):
+        is_pdq = hash_type is HashType.PDQ
+        counts = (
+            found.media_types != MediaType.DOCUMENT if is_pdq else np.ones(len(found), np.bool_)
+        )
+        return _alone(counts)
     match hash_type:
-        case HashType.PDQ if media_type is MediaType.IMAGE:
-            return _alone(found.media_types != MediaType.DOCUMENT)
         case HashType.PDQ_TILE:
             return _tiles(own)
         case HashType.MINHASH:
             return _chunks(hash_type, own, extent, MATCH_CHUNKS_SHARE).of(found.item_ids)
         case HashType.PAGE_PDQ:
             return _chunks(hash_type, own, extent, MATCH_PAGES_SHARE).of(found.item_ids)
-        case HashType.PDQ | HashType.VIDEOHASH | HashType.TLSH:
-            return _alone(np.zeros(len(found), np.bool_))
         case _:
-            return _alone(np.ones(len(found), np.bool_))
+            return _alone(np.zeros(len(found), np.bool_))
 
 
 def _alone(is_match: _Mask) -> _Shares:

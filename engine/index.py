@@ -3,12 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.errors import InvalidInputError
+from engine.tally import Distances, Rows
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 """What an index is made of beside the values, by name; see `Index.arrays`."""
@@ -56,6 +57,13 @@ class Hits:
 NO_HITS: Final = Hits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64))
 
 
+class Bound(Protocol):
+    """See `Index.bind`."""
+
+    def nearest(self, queries: bytes, passed_over: int) -> Distances | None:
+        """See `BoundSearch.nearest`."""
+
+
 class Index(ABC):
     """An immutable index over rows of equal size; safe to search from many threads."""
 
@@ -94,6 +102,15 @@ class Index(ABC):
         Raises:
             InvalidInputError: the shape does not fit, or the distance is negative.
         """
+
+    def bind(self, max_distance_bits: int, rows: Rows) -> Bound | None:
+        """A search that has been handed all it looks at, where there is one.
+
+        Args:
+            max_distance_bits: how far to look.
+            rows: of the values the index was built from.
+        """
+        return None
 
     def nearest(self, queries: npt.NDArray[np.uint8], k: int, max_distance_bits: int) -> Hits:
         """The `k` nearest rows of each query within a distance, nearest first.

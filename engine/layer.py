@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.entries import NO_POSITION, Columns, IdRange
-from engine.index import ALL_HITS, Index
+from engine.index import ALL_HITS, NO_HITS, Hits, Index
 
 _RATIO: Final = 8
 # Under so many rows, indexing them anew costs less than searching one part more.
@@ -139,16 +139,19 @@ class Part:
         """The entries that are still listed."""
         return self.columns.select(self.alive) if self.dead_count else self.columns
 
+    def hits(self, queries: npt.NDArray[np.uint8], max_distance_bits: int, max_hits: int) -> Hits:
+        """Rows of entries that are still listed; see `Layer.search`."""
+        if not len(self):
+            return NO_HITS
+        # A query that is left early may have met only dead entries by then.
+        hits = self.index.search(queries, max_distance_bits, max_hits + self.dead_count)
+        return hits.select(self.alive[hits.rows]) if self.dead_count and len(hits) else hits
+
     def search(
         self, queries: npt.NDArray[np.uint8], max_distance_bits: int, max_hits: int
     ) -> Found:
         """See `Layer.search`."""
-        if not len(self):
-            return NOTHING_FOUND
-        # A query that is left early may have met only dead entries by then.
-        hits = self.index.search(queries, max_distance_bits, max_hits + self.dead_count)
-        if self.dead_count:
-            hits = hits.select(self.alive[hits.rows])
+        hits = self.hits(queries, max_distance_bits, max_hits)
         if not len(hits):
             return NOTHING_FOUND
         rows, columns = hits.rows, self.columns

@@ -17,29 +17,27 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from itertools import pairwise
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from engine import mih_kernels
+from engine.bound_search import BoundSearch
 from engine.errors import CorruptError
 from engine.hashes import SPECS, HashType
 from engine.index import ALL_HITS, NO_HITS, Arrays, Hits, Index, check_queries
 from engine.mih_plan import MAX_CHUNK_BITS, Plan, max_candidates, permutation, scan_ns
+from engine.tally import Rows
 
 # What lists are laid out for; any other distance is found too, only less cheaply.
 _PLANNED_DISTANCE_BITS: Final = SPECS[HashType.PDQ].default_distance_bits
 _FIRST_HITS: Final = 512
+_ROWS_A_THREAD: Final = 250_000  # built in some 0.1 s
 
 
-class _Finder(Protocol):
-    """A compiled loop that knows its list and radius already."""
-
-    def __call__(
-        self, queries: npt.NDArray[np.uint64], max_hits: int, hits: npt.NDArray[np.int64], /
-    ) -> int:
-        """Writes what there is room for to `hits`; returns how many there are."""
+_Finder = partial[int]
+"""A compiled loop that knows its list and radius already; see `mih_kernels.probe`."""
 
 
 class MihIndex(Index):
@@ -84,7 +82,7 @@ class MihIndex(Index):
             own = postings[chunk * len(codes) : (chunk + 1) * len(codes)]
             mih_kernels.fill_table(codes, low_bit, width, bounds, own)
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(_thread_count(len(codes))) as pool:
             list(pool.map(fill, range(len(plan.widths))))
         return cls(values, plan, offsets, postings)
 
@@ -137,6 +135,13 @@ class MihIndex(Index):
             return scan_ns(len(self))
         return self._plan.cost_ns(len(self), max_distance_bits)
 
+    def bind(self, max_distance_bits: int, rows: Rows) -> BoundSearch | None:
+        """See `Index.bind`."""
+        if not self._plan.pays(len(self), max_distance_bits):
+            return None
+        *arrays, radius, max_candidates = self._finder(max_distance_bits).args
+        return BoundSearch(tuple(arrays), radius, max_candidates, rows)
+
     def search(
         self,
         queries: npt.NDArray[np.uint8],
@@ -178,6 +183,11 @@ class MihIndex(Index):
             radius,
             max_candidates(len(self)),
         )
+
+
+def _thread_count(row_count: int) -> int:
+    """How many threads build: what is short is not worth the cores that answer meanwhile."""
+    return min(os.cpu_count() or 1, 1 + row_count // _ROWS_A_THREAD)
 
 
 _permutation = cache(permutation)

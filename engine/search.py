@@ -20,10 +20,15 @@ from engine.question import Question
 COMMON_HITS: Final = 16_384
 COMMON_ITEMS: Final = 1_024
 # Queries searched together, and hits kept of one item: what is asked after that is left, as common.
-_SLICE_QUERIES: Final = 64
+SLICE_QUERIES: Final = 64
 _MAX_HITS: Final = 1_000_000
 # How many queries of an item that are over `COMMON_HITS` but not common are searched whole.
 _WHOLE_SEARCHES: Final = 4
+
+
+def most_hits(*, is_bounded: bool) -> int:
+    """How many hits of one search are looked at before it is asked whether they say anything."""
+    return COMMON_HITS if is_bounded else ALL_HITS
 
 
 @dataclass(slots=True)
@@ -48,14 +53,14 @@ class Search:
     def run(self, question: Question) -> Found:
         """What the queries hit within the limits of the banks; of common ones nothing."""
         queries = question.queries()
-        if len(queries) <= _SLICE_QUERIES:
+        if len(queries) <= SLICE_QUERIES:
             return self._slice(queries, 0)
         parts, total = [], 0
-        for begin in range(0, len(queries), _SLICE_QUERIES):
+        for begin in range(0, len(queries), SLICE_QUERIES):
             if total > _MAX_HITS:
                 self.common.update(range(begin, len(queries)))
                 break
-            found = self._slice(queries[begin : begin + _SLICE_QUERIES], begin)
+            found = self._slice(queries[begin : begin + SLICE_QUERIES], begin)
             if len(found):
                 parts.append(found)
                 total += len(found)
@@ -63,7 +68,7 @@ class Search:
 
     def _slice(self, queries: npt.NDArray[np.uint8], begin: int) -> Found:
         """The same of some of the queries, the first of which is number `begin`."""
-        max_hits = COMMON_HITS if self.is_bounded else ALL_HITS
+        max_hits = most_hits(is_bounded=self.is_bounded)
         found = self.layer.search(queries, self.max_distance_bits, max_hits)
         if found is NOTHING_FOUND:
             return found

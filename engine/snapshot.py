@@ -5,9 +5,10 @@ next by replacing one reference: `snapshot = snapshot.advance(delta)`. How one i
 is judged:
 
     question.ask         its hash types -> queries, each value once
-    -> Layer.search      within the widest limit of any enabled bank
-    -> _within           only what is within the limit of its own bank
-    -> evidence.assess   which listed items match by it
+    -> Glance            the nearest matches, where one hit is enough to be one; else
+       Layer.search      within the widest limit of any enabled bank
+       -> _within        only what is within the limit of its own bank
+       -> assess         which listed items match by it
     -> verdict.decide    by the nearest known and the nearest cleared match
 """
 
@@ -21,11 +22,13 @@ import numpy.typing as npt
 from engine.entries import Checkpoint, Columns, EntryId, ItemId
 from engine.errors import CorruptError
 from engine.evidence import Asked, Evidence, assess, only_near, same_length
-from engine.hashes import SPECS, HashType, Item
+from engine.glance import Glance, Nearest
+from engine.hashes import SPECS, HashType, Item, MediaType
 from engine.index_choice import Choosers, choosers
 from engine.index_kind import IndexKind
 from engine.layer import Found, Layer, Part
-from engine.policy import Bank, BankId, BankRole, Rules
+from engine.limits import Limits
+from engine.policy import Bank, BankId, Rules
 from engine.progress import Stage, untold
 from engine.question import Question, ask, worth_as
 from engine.search import Search
@@ -35,38 +38,6 @@ from engine.verdict import Match, Nearness, Strength, Verdict, decide
 
 _AUTO: Final = choosers(IndexKind.AUTO)
 _RANK: Final = 1_024  # more than any distance
-_NO_LIMIT: Final = -1  # a distance is never as small: a bank that does not match
-
-
-@dataclass(frozen=True, slots=True)
-class _Limits:
-    """How near one hash type matches, bank by bank, as arrays indexed by bank id.
-
-    Attributes:
-        distance_bits: int32, shape (b,): the bank's limit, -1 where it does not match.
-        near_bits: int32, shape (b,): how far a hash is worth a look.
-        known: bool, shape (b,): the bank is a known one; else it is cleared.
-    """
-
-    distance_bits: npt.NDArray[np.int32]
-    near_bits: npt.NDArray[np.int32]
-    known: npt.NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, hash_type: HashType, rules: Rules) -> "_Limits":
-        size = max(rules.banks, default=0) + 1
-        distance_bits = np.full(size, _NO_LIMIT, np.int32)
-        for bank_id, limit in rules.types[hash_type].limits_by_bank.items():
-            distance_bits[bank_id] = limit
-        near_bits = np.where(
-            distance_bits == _NO_LIMIT,
-            _NO_LIMIT,
-            np.maximum(distance_bits, SPECS[hash_type].near_distance_bits),
-        ).astype(np.int32)
-        known = np.zeros(size, np.bool_)
-        for bank_id, bank in rules.banks.items():
-            known[bank_id] = bank.policy.role is BankRole.KNOWN
-        return cls(distance_bits, near_bits, known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +52,9 @@ class Snapshot:
     checkpoint: Checkpoint
     rules: Rules
     _layers: Mapping[HashType, Layer]
-    _limits: Mapping[HashType, _Limits]
+    _limits: Mapping[HashType, Limits]
     _query_ns: Mapping[HashType, float]
+    _glance: Glance
 
     @classmethod
     def of(cls, contents: Contents, choose: Choosers = _AUTO, stage: Stage = untold) -> "Snapshot":
@@ -136,12 +108,12 @@ class Snapshot:
         cls, checkpoint: Checkpoint, banks: tuple[Bank, ...], layers: Mapping[HashType, Layer]
     ) -> "Snapshot":
         rules = Rules.of(banks)
-        limits = {hash_type: _Limits.of(hash_type, rules) for hash_type in rules.types}
+        limits = {hash_type: Limits.of(hash_type, rules) for hash_type in rules.types}
         query_ns = {
             hash_type: layers[hash_type].query_ns(rule.max_distance_bits)
             for hash_type, rule in rules.types.items()
         }
-        return cls(checkpoint, rules, layers, limits, query_ns)
+        return cls(checkpoint, rules, layers, limits, query_ns, Glance(layers, limits))
 
     def advance(self, delta: Delta) -> "Snapshot":
         """The snapshot at the delta's head; what did not change is shared.
@@ -172,7 +144,8 @@ class Snapshot:
             else layers[hash_type].query_ns(self.rules.types[hash_type].max_distance_bits)
             for hash_type, known_ns in self._query_ns.items()
         }
-        return Snapshot(delta.head, self.rules, layers, self._limits, query_ns)
+        glance = Glance(layers, self._limits, self._glance)
+        return Snapshot(delta.head, self.rules, layers, self._limits, query_ns, glance)
 
     def search_ns(self, item: Item) -> float:
         """About how long searching an item takes, to decide where to do it."""
@@ -188,12 +161,26 @@ class Snapshot:
             item: what was asked.
             without: listed items that count for nothing: they were withdrawn meanwhile.
         """
-        common: set[int] = set()
         media_type = worth_as(item, self.rules)
         types = self.rules.searched[item.media_type]
         if media_type is not item.media_type:
             types = types | self.rules.searched[media_type]
-        asked = self._search(item, types, common)
+        questions = ask(item, types)
+        common: set[int] = set()
+        nearest = None if without else self._glance.nearest(media_type, questions)
+        if nearest is None:
+            nearest = self._nearest(media_type, questions, common, without)
+        return decide(item, *nearest, self.rules, common, media_type)
+
+    def _nearest(
+        self,
+        media_type: MediaType,
+        questions: Mapping[HashType, Question],
+        common: set[int],
+        without: Collection[ItemId],
+    ) -> Nearest:
+        """The nearest match in a known and in a cleared bank, of all evidence."""
+        asked = self._search(questions, common)
         known: list[Nearness] = []
         cleared: list[Nearness] = []
         for part in assess(media_type, asked, self._extent) if asked else ():
@@ -202,10 +189,9 @@ class Snapshot:
                 counts = counts & ~np.isin(part.found.item_ids, np.array([*without], np.uint64))
             is_known = self._limits[part.hash_type].known[part.found.bank_ids]
             ranks = _ranks(part)
-            known += _nearest(part.hash_type, ranks[counts & is_known])
-            cleared += _nearest(part.hash_type, ranks[counts & ~is_known])
-        nearest = min(known, default=None), min(cleared, default=None)
-        return decide(item, *nearest, self.rules, common, media_type)
+            known += _first(part.hash_type, ranks[counts & is_known])
+            cleared += _first(part.hash_type, ranks[counts & ~is_known])
+        return min(known, default=None), min(cleared, default=None)
 
     def matches(self, item: Item) -> tuple[Match, ...]:
         """Every match of an item in an enabled bank, and then what is near; nearest first.
@@ -214,9 +200,9 @@ class Snapshot:
         """
         media_type = worth_as(item, self.rules)
         types = self.rules.reviewed[item.media_type] | self.rules.reviewed[media_type]
-        asked = self._search(item, types, set())
-        evidence = assess(media_type, asked, self._extent)
-        evidence += self._near(item, types)
+        questions = ask(item, types)
+        evidence = assess(media_type, self._search(questions, set()), self._extent)
+        evidence += self._near(questions)
         found = [match for part in evidence for match in _listed(part)]
         return tuple(
             sorted(found, key=lambda m: (m.strength, m.nearness, m.entry_id, m.hash_index))
@@ -226,20 +212,20 @@ class Snapshot:
         return self._layers[hash_type].extent(item_id)
 
     def _search(
-        self, item: Item, types: Collection[HashType], common: set[int]
+        self, questions: Mapping[HashType, Question], common: set[int]
     ) -> dict[HashType, Asked]:
         """What is within its own bank's limit, for each hash type that hits anything.
 
         Args:
-            item: what was asked.
-            types: what to search.
+            questions: what to search.
             common: gets the numbers of the item's hashes that hit too much.
         """
         asked, hits_anything = {}, False
-        for hash_type, question in ask(item, types).items():
+        for hash_type, question in questions.items():
             limits = self._limits[hash_type]
-            most = self.rules.types[hash_type].max_distance_bits
-            found = self._within(hash_type, question, most, limits.distance_bits, common)
+            found = self._within(
+                hash_type, question, limits.max_distance_bits, limits.distance_bits, common
+            )
             hits_anything |= len(found) > 0
             asked[hash_type] = Asked(question, found)
         return asked if hits_anything else {}
@@ -252,18 +238,18 @@ class Snapshot:
         limits_bits: npt.NDArray[np.int32],
         common: set[int],
     ) -> Found:
-        layer, is_bounded = self._layers[hash_type], SPECS[hash_type].perceptual
-        search = Search(layer, max_distance_bits, limits_bits, is_bounded)
+        is_bounded = self._limits[hash_type].is_bounded
+        search = Search(self._layers[hash_type], max_distance_bits, limits_bits, is_bounded)
         found = search.run(question)
         common.update(question.hash_indexes[query] for query in search.common)
         if hash_type is HashType.VIDEOHASH:
             return same_length(Asked(question, found)).found
         return found
 
-    def _near(self, item: Item, types: Collection[HashType]) -> list[Evidence]:
+    def _near(self, questions: Mapping[HashType, Question]) -> list[Evidence]:
         """What is beyond its bank's limit, and worth a look."""
         evidence = []
-        for hash_type, question in ask(item, types).items():
+        for hash_type, question in questions.items():
             limits = self._limits[hash_type]
             if (limits.near_bits == limits.distance_bits).all():
                 continue
@@ -283,7 +269,7 @@ def _ranks(part: Evidence) -> npt.NDArray[np.int64]:
     return part.uncovered_percents() * _RANK + part.found.distances_bits
 
 
-def _nearest(hash_type: HashType, ranks: npt.NDArray[np.int64]) -> list[Nearness]:
+def _first(hash_type: HashType, ranks: npt.NDArray[np.int64]) -> list[Nearness]:
     """The first of hits by their `_ranks`, if there is one."""
     if not len(ranks):
         return []

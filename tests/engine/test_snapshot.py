@@ -11,6 +11,9 @@ from engine import snapshot as snapshot_module
 from engine.entries import Checkpoint
 from engine.errors import CorruptError
 from engine.hashes import Hash, HashType, HashValue, Item, MediaType
+from engine.index_choice import choosers
+from engine.index_kind import IndexKind
+from engine.mih_plan import Plan
 from engine.policy import BankRole, TypePolicy
 from engine.snapshot import Snapshot
 from engine.verdict import Strength, Verdict
@@ -94,11 +97,16 @@ def check(snapshot: Snapshot, model: ListModel, chance: random.Random) -> None:
         assert snapshot.judge(item) is model.judge(item)
 
 
+@pytest.mark.parametrize("kind", [IndexKind.AUTO, IndexKind.MIH])
 @pytest.mark.parametrize("seed", range(6))
-def test_history_of_changes_agrees_with_the_model(seed: int) -> None:
+def test_history_of_changes_agrees_with_the_model(
+    seed: int, kind: IndexKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The short way through the index, too, which lists as short as these do not take.
+    monkeypatch.setattr(Plan, "pays", lambda *_: True)
     chance = random.Random(SEED + seed)
     model = ListModel(bank(1))
-    followed = Snapshot.of(model.contents())
+    followed = Snapshot.of(model.contents(), choosers(kind))
     for _ in range(40):
         base = followed.checkpoint
         for _ in range(chance.choice([1, 1, 3])):
@@ -125,7 +133,7 @@ def test_history_of_changes_agrees_with_the_model(seed: int) -> None:
                 )
         followed = followed.advance(model.delta(base))
         check(followed, model, chance)
-    check(Snapshot.of(model.contents()), model, chance)
+    check(Snapshot.of(model.contents(), choosers(kind)), model, chance)
 
 
 def test_contents_that_do_not_have_the_count_or_digest_are_corrupt() -> None:

@@ -14,7 +14,8 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bench.running import ROOT, RunningServer, running_server
-from firstseen import wire
+from firstseen import Plaintext, wire
+from firstseen.callee import Callee
 from firstseen.errors import UnavailableError
 from firstseen.v1 import match_pb2, match_pb2_grpc, review_pb2, review_pb2_grpc, types_pb2
 from server.boundary import IDLE_TEXT, NO_ROOM_TEXT, RETRY_DELAY_MS
@@ -192,7 +193,7 @@ def test_idle_stream_is_ended_and_its_room_is_free(store: Path) -> None:
         with pytest.raises(grpc.RpcError) as caught:
             next(stream)
         end.set()
-        error = wire.from_rpc_error(caught.value)
+        error = wire.from_rpc_error(caught.value, Callee(small.match, Plaintext()))
         assert isinstance(error, UnavailableError)
         assert (str(error), error.retry_after_ms) == (IDLE_TEXT, RETRY_DELAY_MS)
         assert can_stream(stub, first)

@@ -1,0 +1,105 @@
+"""Multi-index hashing bound to all it looks at: one call, from a question's bytes to distances.
+
+Between two calls of a server nothing of ours is in the caches. Each array that is made or handed
+to a compiled loop costs some two microseconds then, and each step in Python as much: together as
+much as the search. So what does not change with the question is handed over once, as a block of
+addresses. The arrays are kept beside it and live as long.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.compiled import ADDRESS, INT64, address, array_at, entry
+from engine.mih_kernels import probe
+from engine.tally import Distances, Rows, nearest
+
+# With more hits than this, all hits are weighed; see `glance`.
+_MOST_HITS: Final = 512
+_MANY: Final = -1
+_LOW_HALF: Final = 0xFFFF_FFFF
+
+# The block: of each array its address and the length of its first axis, then three numbers.
+_VALUES, _OFFSETS, _POSTINGS, _CHUNKS, _MASKS, _MASK_BOUNDS, _SOURCE_BITS = range(0, 14, 2)
+_BANK_IDS, _MEDIA_TYPES, _ALIVE, _LIMITS, _KNOWN = range(14, 24, 2)
+_RADIUS, _MAX_CANDIDATES, _WORDS = 24, 25, 26
+_BLOCK_SIZE = 27
+_DTYPES: Final = (
+    *("uint64", "uint32", "uint64", "int64", "int64", "int64", "int64"),
+    *("uint16", "uint8", "bool", "int32", "bool"),
+)
+
+
+@entry(INT64, ADDRESS, ADDRESS, INT64, INT64)
+def _nearest(block_at: Any, queries_at: Any, query_count: int, passed_over: int) -> int:
+    """See `BoundSearch.nearest`; both distances in one number, or `_MANY`."""
+    block = array_at(block_at, (_BLOCK_SIZE,), np.int64)
+    words = block[_WORDS]
+    hits = np.empty((3, _MOST_HITS), np.int64)
+    found = probe(
+        array_at(address(block[_VALUES]), (block[_VALUES + 1], words), np.uint64),
+        array_at(address(block[_OFFSETS]), (block[_OFFSETS + 1],), np.uint32),
+        array_at(address(block[_POSTINGS]), (block[_POSTINGS + 1], 2), np.uint64),
+        array_at(address(block[_CHUNKS]), (block[_CHUNKS + 1], 4), np.int64),
+        array_at(address(block[_MASKS]), (block[_MASKS + 1],), np.int64),
+        array_at(address(block[_MASK_BOUNDS]), (block[_MASK_BOUNDS + 1],), np.int64),
+        array_at(address(block[_SOURCE_BITS]), (block[_SOURCE_BITS + 1],), np.int64),
+        np.uint64(block[_RADIUS]),
+        block[_MAX_CANDIDATES],
+        array_at(queries_at, (query_count, words), np.uint64),
+        _MOST_HITS,
+        hits,
+    )
+    if found > _MOST_HITS:
+        return _MANY
+    of_known, of_cleared = nearest(
+        hits[1, :found],
+        hits[2, :found],
+        array_at(address(block[_BANK_IDS]), (block[_BANK_IDS + 1],), np.uint16),
+        array_at(address(block[_MEDIA_TYPES]), (block[_MEDIA_TYPES + 1],), np.uint8),
+        array_at(address(block[_ALIVE]), (block[_ALIVE + 1],), np.bool_),
+        array_at(address(block[_LIMITS]), (block[_LIMITS + 1],), np.int32),
+        array_at(address(block[_KNOWN]), (block[_KNOWN + 1],), np.bool_),
+        passed_over,
+    )
+    return (of_cleared << 32) | of_known
+
+
+class BoundSearch:
+    """A search of one list within one distance, and what its hits are told apart by."""
+
+    def __init__(
+        self, arrays: tuple[npt.NDArray[Any], ...], radius: int, max_candidates: int, rows: Rows
+    ) -> None:
+        """Takes what `probe` takes, but for the questions.
+
+        Args:
+            arrays: from the values on, in its order.
+            radius: as there.
+            max_candidates: as there.
+            rows: of the same list.
+
+        Raises:
+            TypeError: an array is not as the loop would read it.
+        """
+        self._kept = (*arrays, *rows)
+        for array, name in zip(self._kept, _DTYPES, strict=True):
+            if array.dtype.name != name or not array.flags.c_contiguous:
+                raise TypeError(f"an array of {array.dtype.name}, want {name}, row by row")
+        block = [number for array in self._kept for number in (array.ctypes.data, len(array))]
+        words = arrays[0].shape[1]
+        self._block = np.array([*block, radius, max_candidates, words], np.int64)
+        self._block_at = self._block.ctypes.data
+        self._query_bytes = words * 8
+
+    def nearest(self, queries: bytes, passed_over: int) -> Distances | None:
+        """The nearest hits of one or more questions, or None when there are too many.
+
+        Args:
+            queries: the values, one after the other.
+            passed_over: as `tally.nearest`.
+        """
+        count = len(queries) // self._query_bytes
+        both = _nearest(self._block_at, queries, count, passed_over)
+        return None if both == _MANY else (both & _LOW_HALF, both >> 32)
