@@ -20,6 +20,8 @@ MAX_PAGE_INDEX: Final = 999_999
 class HashType(IntEnum):
     """What kind of hash a value is; numbers as in `firstseen.v1.HashType`."""
 
+    __hash__ = int.__hash__  # Enum's is a Python function, and called for every lookup
+
     PDQ = 1
     SHA256 = 2
     MD5 = 3
@@ -34,6 +36,8 @@ class HashType(IntEnum):
 
 class MediaType(IntEnum):
     """What kind of content an item is; numbers as in `firstseen.v1.MediaType`."""
+
+    __hash__ = int.__hash__  # Enum's is a Python function, and called for every lookup
 
     IMAGE = 1
     VIDEO = 2
