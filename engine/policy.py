@@ -24,6 +24,7 @@ MAX_BANK_ID: Final = 65_535  # two bytes beside every entry in memory
 # The field's convention for bank names (Meta's Hasher-Matcher-Actioner).
 BANK_NAME: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,63}\Z")
 MAX_NOTE_BYTES: Final = 1_000
+_TELLING: Final = frozenset(t for t, s in SPECS.items() if s.perceptual) - {HashType.PDQ_TILE}
 
 
 class BankRole(IntEnum):
@@ -154,6 +155,8 @@ class Rules:
         banks: every bank by its id, disabled ones too.
         types: one rule for each hash type that an enabled bank lists.
         judged: for each media type, the hash types an enabled known bank can judge.
+        telling: for each media type, those of them by which "no match" means something: perceptual
+            ones, but no tiles, which say nothing about the whole.
         searched: for each media type, what is searched for a verdict: those that an enabled
             known or cleared bank lists.
         reviewed: for each media type, what is searched for a reviewer.
@@ -162,6 +165,7 @@ class Rules:
     banks: Mapping[BankId, Bank]
     types: Mapping[HashType, TypeRule]
     judged: Mapping[MediaType, frozenset[HashType]]
+    telling: Mapping[MediaType, frozenset[HashType]]
     searched: Mapping[MediaType, frozenset[HashType]]
     reviewed: Mapping[MediaType, frozenset[HashType]]
 
@@ -176,9 +180,10 @@ class Rules:
             if (rule := _type_rule(hash_type, enabled)) is not None
         }
         known = {hash_type for hash_type, rule in types.items() if rule.listed}
-        judged, searched, reviewed = {}, {}, {}
+        judged, telling, searched, reviewed = {}, {}, {}, {}
         for media, decisive in JUDGED_TYPES.items():
             judged[media] = decisive & known
+            telling[media] = judged[media] & _TELLING
             # Where nothing could become known, nothing needs to be cleared.
             searched[media] = decisive & types.keys() if judged[media] else frozenset()
             reviewed[media] = (decisive | SUPPORTING_TYPES[media]) & types.keys()
@@ -186,6 +191,7 @@ class Rules:
             MappingProxyType(by_id),
             MappingProxyType(types),
             MappingProxyType(judged),
+            MappingProxyType(telling),
             MappingProxyType(searched),
             MappingProxyType(reviewed),
         )

@@ -141,17 +141,15 @@ def _was_judged(item: Item, kind: MediaType, rules: Rules, common: Collection[in
     """Whether "no match" means anything.
 
     It does when a perceptual hash is of sufficient quality and not common, or when the item has
-    only exact hashes. An exact hash beside a blurred picture says nothing about the picture, and
-    a tile of it nothing about the whole.
+    only exact hashes, which say nothing about a blurred picture beside them.
     """
-    judged = rules.judged[kind] - {HashType.PDQ_TILE}
+    telling = rules.telling[kind]
     has_perceptual = False
     for index, hash_ in enumerate(item.hashes):
-        if hash_.type not in judged or not SPECS[hash_.type].perceptual:
-            continue
-        has_perceptual = True
-        if index not in common and _is_good(hash_, rules):
-            return True
+        if hash_.type in telling:
+            has_perceptual = True
+            if index not in common and _is_good(hash_, rules):
+                return True
     return not has_perceptual
 
 
