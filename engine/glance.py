@@ -108,24 +108,26 @@ class Glance:
         doubtful: list[Nearness] = []
         is_clear = True
         for hash_type, question in questions.items():
+            looks = self._looks[hash_type]
+            if not looks:
+                continue
+            if len(question.values) > SLICE_QUERIES:
+                return None
             alone = makes_match_alone(media_type, hash_type)
             passed_over = _DOCUMENT if alone and hash_type is HashType.PDQ else NO_MEDIA
-            found = self._look(hash_type, question, passed_over)
-            if found is None:
-                return None
-            if found == _NONE:
-                continue
-            perceptual = SPECS[hash_type].perceptual
-            of_known, of_cleared = (
-                [] if distance == NOTHING else [Nearness(perceptual, 0, distance)]
-                for distance in found
-            )
-            if alone:
-                known += of_known
-                cleared += of_cleared
-            else:
-                is_clear = False
-                doubtful += of_cleared
+            for look in looks:
+                found = look.nearest(question, self._limits[hash_type], passed_over)
+                if found == _NONE:
+                    continue
+                if found is None:
+                    return None
+                of_known, of_cleared = (_nearness(hash_type, distance) for distance in found)
+                if alone:
+                    known += of_known
+                    cleared += of_cleared
+                else:
+                    is_clear = False
+                    doubtful += of_cleared
         nearest_known = min(known, default=None)
         if is_clear:
             return nearest_known, min(cleared, default=None)
@@ -134,16 +136,9 @@ class Glance:
             return None
         return nearest_known, None
 
-    def _look(self, hash_type: HashType, question: Question, passed_over: int) -> Distances | None:
-        """The least distances of one hash type; None when there are too many hits or queries."""
-        looks = self._looks[hash_type]
-        if looks and len(question.values) > SLICE_QUERIES:
-            return None
-        found = _NONE
-        for look in looks:
-            own = look.nearest(question, self._limits[hash_type], passed_over)
-            if own is None:
-                return None
-            if own != _NONE:
-                found = (min(found[0], own[0]), min(found[1], own[1]))
-        return found
+
+def _nearness(hash_type: HashType, distance_bits: int) -> list[Nearness]:
+    """A whole match at a distance, if there is one."""
+    if distance_bits == NOTHING:
+        return []
+    return [Nearness(SPECS[hash_type].perceptual, 0, distance_bits)]
