@@ -80,7 +80,8 @@ def open_pixels(data: bytes) -> npt.NDArray[np.uint8]:
     """
     with _opened(data) as picture:
         _check_size(picture)
-        return np.asarray(_decode(picture, "RGB").convert("RGB"), np.uint8)
+        shown, _ = _decode(picture, "RGB")
+        return np.asarray(shown.convert("RGB"), np.uint8)
 
 
 def open_luma(data: bytes) -> Luma:
@@ -98,8 +99,8 @@ def open_luma(data: bytes) -> Luma:
         # A JPEG holds brightness by itself. Where all of its pixels are decoded, colours are too:
         # the hash is then that of its pixels in every bit. Of 34 JPEGs 0.2 bits differ without.
         is_reduced = min(width, height) >= 2 * _ENOUGH_SIDE
-        shown = _decode(picture, "L" if is_reduced else "RGB")
-        if _turn_of(picture) in _ON_THE_SIDE:
+        shown, lay_on_side = _decode(picture, "L" if is_reduced else "RGB")
+        if lay_on_side:
             width, height = height, width
         return Luma(luma_of(shown), (height, width))
 
@@ -147,8 +148,8 @@ def _check_size(picture: Image.Image) -> None:
         raise MediaError(f"{width} x {height} pixels, at least {_MIN_SIDE} a side")
 
 
-def _decode(picture: Image.Image, mode: str) -> Image.Image:
-    """What a person sees, in RGB or in grey.
+def _decode(picture: Image.Image, mode: str) -> tuple[Image.Image, bool]:
+    """What a person sees, in RGB or in grey, and whether it is stored lying on its side.
 
     Args:
         picture: opened, and not yet decoded.
@@ -156,12 +157,9 @@ def _decode(picture: Image.Image, mode: str) -> Image.Image:
     """
     picture.draft(mode, (_ENOUGH_SIDE, _ENOUGH_SIDE))
     picture.load()
-    return _on_white(_eight_bits(_smaller(_upright(picture))))
-
-
-def _upright(picture: Image.Image) -> Image.Image:
-    turn = _turn_of(picture)
-    return picture if turn is None else picture.transpose(turn)
+    turn = _turn_of(picture)  # after decoding: Pillow turns a TIFF by itself
+    upright = picture if turn is None else picture.transpose(turn)
+    return _on_white(_eight_bits(_smaller(upright))), turn in _ON_THE_SIDE
 
 
 def _turn_of(picture: Image.Image) -> Image.Transpose | None:

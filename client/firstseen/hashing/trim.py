@@ -62,7 +62,7 @@ def main_region(luma: Luma) -> Box | None:
     box = sample.whole
     for least, axis in ((_GROUND_LINE, 1), (_GROUND_EDGE, 0), (_GROUND_EDGE, 1)):
         part = ground[box.top : box.bottom, box.left : box.right]
-        start, stop = _longest_run(part.mean(axis=axis) < least)
+        start, stop = _longest_run(_shares(part, axis) < least)
         if stop - start < _REGION_SHARE * ground.shape[1 - axis]:
             return None
         if axis == 1:
@@ -144,10 +144,18 @@ def _ground(levels: Levels) -> _Mask | None:
         level = np.median(line)
         if np.mean(np.abs(line - level) <= _GROUND_LEVELS) < _GROUND_ENDS:
             continue
-        same = np.abs(levels - level) <= _GROUND_LEVELS
-        if same.mean() >= _GROUND_SHARE:
+        same = (levels >= level - _GROUND_LEVELS) & (levels <= level + _GROUND_LEVELS)
+        if np.count_nonzero(same) >= _GROUND_SHARE * same.size:
             ground |= same
     return ground if ground.any() else None
+
+
+def _shares(mask: _Mask, axis: int) -> npt.NDArray[np.float64]:
+    """Its mean along an axis, by a matrix product: numpy adds up booleans five times slower."""
+    lines = mask if axis == 1 else mask.T
+    count = lines.shape[1]
+    sums: Levels = lines.astype(np.float32) @ np.ones(count, np.float32)
+    return np.divide(sums, count, dtype=np.float64)
 
 
 def _longest_run(kept: _Mask) -> _Span:
