@@ -203,6 +203,21 @@ def test_blank_picture_has_neither_border_nor_region() -> None:
         assert main_region(luma) is None
 
 
+def test_dark_foot_of_a_picture_below_a_white_caption_stays(
+    photographs: list[Image.Image],
+) -> None:
+    photo = photographs[0].copy()
+    foot = (photo.width, photo.height // 5)
+    night = np.random.default_rng(3).integers(4, 13, foot[::-1], np.uint8)  # no bar: too uneven
+    photo.paste(Image.fromarray(night), (0, photo.height - foot[1]))
+    captioned = ImageOps.expand(photo, (0, 120, 0, 0), "white")
+    ImageDraw.Draw(captioned).text((40, 40), "seen before", "black", font_size=40)
+    box = main_region(open_luma(jpeg(captioned, 95)))
+    assert box is not None
+    assert abs(box.top - 120) <= 12
+    assert captioned.height - box.bottom <= 12
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_picture_in_a_screenshot_is_found(dark: bool, photographs: list[Image.Image]) -> None:
     count = found(screenshot(dark=dark), photographs, BankProfile.LEAN)

@@ -5,7 +5,7 @@ averaged, so that the plain ground of a screen keeps its one level. A line taken
 within a five-hundredth of the true edge; PDQ forgives 1.5 %.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,20 @@ _LEAST_PIXELS: Final = 32
 
 _Mask = npt.NDArray[np.bool_]
 _Span = tuple[int, int]
+
+
+class _Ground(NamedTuple):
+    """What a picture may lie on.
+
+    Attributes:
+        level: of most of a line at an end of the picture.
+        unevenness: how far that line is from it on average; of a screen nearly 0.
+        pixels: which are of that level.
+    """
+
+    level: float
+    unevenness: float
+    pixels: _Mask
 
 
 def border_trim(luma: Luma) -> Box | None:
@@ -138,16 +152,31 @@ def _bar(lines: Levels) -> int:
 
 
 def _ground(levels: Levels) -> _Mask | None:
-    """Which pixels are of the level of the first or of the last line; None when it is no ground."""
-    ground = np.zeros(levels.shape, np.bool_)
-    for line in (levels[0], levels[-1]):
-        level = np.median(line)
-        if np.mean(np.abs(line - level) <= _GROUND_LEVELS) < _GROUND_ENDS:
-            continue
-        same = (levels >= level - _GROUND_LEVELS) & (levels <= level + _GROUND_LEVELS)
-        if np.count_nonzero(same) >= _GROUND_SHARE * same.size:
-            ground |= same
-    return ground if ground.any() else None
+    """Which pixels are of the level of the first or of the last line; None when it is no ground.
+
+    Where the two differ, it is that of the plainer line: below a white caption, a photograph
+    may end in black of its own.
+    """
+    lines = (levels[0], levels[-1])
+    grounds = [found for line in lines if (found := _ground_of(line, levels)) is not None]
+    if not grounds:
+        return None
+    one, other = grounds[0], grounds[-1]
+    if abs(one.level - other.level) <= _GROUND_LEVELS or one.unevenness == other.unevenness:
+        return one.pixels | other.pixels
+    return min(grounds, key=lambda ground: ground.unevenness).pixels
+
+
+def _ground_of(line: Levels, levels: Levels) -> _Ground | None:
+    """What is of the level of a line; None when that is of many, or rare in the picture."""
+    level = float(np.median(line))
+    apart = np.abs(line - level)
+    if np.mean(apart <= _GROUND_LEVELS) < _GROUND_ENDS:
+        return None
+    same = (levels >= level - _GROUND_LEVELS) & (levels <= level + _GROUND_LEVELS)
+    if np.count_nonzero(same) < _GROUND_SHARE * same.size:
+        return None
+    return _Ground(level, float(apart.mean()), same)
 
 
 def _shares(mask: _Mask, axis: int) -> npt.NDArray[np.float64]:
