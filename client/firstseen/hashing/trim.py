@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from firstseen.hashing.blurred_pad import picture_before_blur
 from firstseen.hashing.luma import Box, Luma
 from firstseen.hashing.tent import Levels
 
@@ -55,6 +56,22 @@ class _Ground(NamedTuple):
     level: float
     unevenness: float
     pixels: _Mask
+
+
+def inner_pictures(luma: Luma) -> tuple[Box, ...]:
+    """The pictures that this one may hold, at most two: each costs a question eight hashes.
+
+    They are that of `border_trim`, that of `main_region` and that before a blurred copy of
+    itself. Of three the first is left out: it is nearly always one of the others.
+    """
+    plain = [border_trim(luma), main_region(luma)]
+    found = list(dict.fromkeys(box for box in plain if box is not None))
+    sample = _Sample(luma)
+    before = picture_before_blur([sample.levels])
+    box = None if before is None else sample.worth(before)
+    if box is not None:
+        found = [*found[-1:], box]
+    return tuple(found)
 
 
 def border_trim(luma: Luma) -> Box | None:
