@@ -17,7 +17,7 @@ from firstseen.hashing.document_limits import DocumentLimits
 from firstseen.hashing.exact import exact_hashes
 from firstseen.hashing.item_limits import QUERY_HASHES
 from firstseen.hashing.sketches import TextSketches, sketch
-from firstseen.hashing.text import normalise
+from firstseen.hashing.text import normalise_at_most
 from firstseen.hashing.tlsh import tlsh_hash
 from firstseen.items import Hash, HashType, HashValue, Item, MediaType
 
@@ -127,13 +127,13 @@ def _read_hashes(data: bytes, limits: DocumentLimits, room: int, *, is_listed: b
         return hashes
     if content.unjudged is not None:
         return [*hashes, content.unjudged]
-    if not normalise(content.text):
+    if not normalise_at_most(content.text, limits.max_characters):
         raise MediaError("no text, page or picture of this document can be read")
     return hashes  # a text too short to be near another is judged by equality
 
 
 def _hashes(content: Content, room: int) -> list[Hash]:
-    text = normalise(content.text)
+    text = normalise_at_most(content.text, content.limits.max_characters)
     sketches = sketch(text)
     hashes: list[Hash] = []
     if sketches is not None and sketches.distinct_grams >= MIN_GRAMS_EXACT:
