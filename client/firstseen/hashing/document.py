@@ -7,7 +7,6 @@ may have. What each hash finds is told in docs/hashing.md.
 import hashlib
 import heapq
 from importlib import import_module
-from pathlib import Path
 from typing import Final
 
 from firstseen.errors import MediaError
@@ -73,18 +72,6 @@ def hash_document(
             raise
         hashes = []
     return Item(MediaType.DOCUMENT, (*hashes, *exact_hashes([data])))
-
-
-def hash_document_file(path: Path, *, max_hashes: int = QUERY_HASHES) -> Item:
-    """Hashes the document at a path; see `hash_document`.
-
-    Raises:
-        MediaError: as `hash_document`.
-        OSError: it cannot be read.
-    """
-    with path.open("rb") as stream:
-        data = stream.read(_LIMITS.max_bytes + 1)
-    return hash_document(data, max_hashes=max_hashes)
 
 
 def document_text(data: bytes, limits: DocumentLimits = _LIMITS) -> str:

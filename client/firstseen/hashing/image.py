@@ -4,14 +4,12 @@ What is asked about and what is listed are hashed differently; see `firstseen.ha
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Final
 
-from firstseen.errors import MediaError
 from firstseen.hashing.exact import exact_hashes
 from firstseen.hashing.forms import BankProfile, bank_hashes, query_hashes
 from firstseen.hashing.item_limits import QUERY_HASHES
-from firstseen.hashing.picture import MAX_BYTES, open_luma
+from firstseen.hashing.picture import open_luma
 from firstseen.items import Hash, Item, MediaType
 
 # A thread costs 0.2 ms, SHA-256 and MD5 of this much 0.6: of less, they are made in turn.
@@ -64,17 +62,3 @@ def hash_listed_image(data: bytes, *, profile: BankProfile = BankProfile.STANDAR
     """
     hashes = bank_hashes(open_luma(data), profile)
     return Item(MediaType.IMAGE, (*hashes, *exact_hashes([data])))
-
-
-def hash_image_file(path: Path, *, dihedral: bool = True) -> Item:
-    """Hashes the picture at a path; see `hash_image`.
-
-    Raises:
-        MediaError: as `hash_image`.
-        OSError: it cannot be read.
-    """
-    with path.open("rb") as stream:
-        data = stream.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise MediaError(f"over {MAX_BYTES:,} bytes")
-    return hash_image(data, dihedral=dihedral)
