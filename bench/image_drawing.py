@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 Picture = Image.Image
 Random = np.random.Generator
@@ -179,6 +179,19 @@ def screenshot(picture: Picture, random: Random, *, dark: bool) -> Picture:
 def _fitting(size: tuple[int, int], room: tuple[int, int]) -> tuple[int, int]:
     scale = min(room[0] / size[0], room[1] / size[1])
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def on_itself(picture: Picture) -> Picture:
+    """In the middle of a tall screen, of a tall picture a wide one, before a blurred copy of it."""
+    width, height = picture.size
+    if height * 9 < width * 16:
+        height = width * 16 // 9
+    else:
+        width = height * 16 // 9
+    back = ImageOps.fit(picture, (width // 8, height // 8))
+    back = back.filter(ImageFilter.GaussianBlur(3)).resize((width, height))
+    back.paste(picture, ((width - picture.width) // 2, (height - picture.height) // 2))
+    return back
 
 
 def screen_photo(picture: Picture, random: Random, share: float, *, background: bool) -> Picture:

@@ -14,7 +14,7 @@ from typing import Final
 
 import av
 import numpy as np
-from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+from PIL import Image, ImageEnhance, ImageOps
 
 from bench import image_drawing as drawn
 from bench.image_drawing import Picture, Random
@@ -264,15 +264,6 @@ def _tilted(picture: Picture) -> Picture:
     return picture.rotate(3, Image.Resampling.BILINEAR)
 
 
-def _on_itself(picture: Picture) -> Picture:
-    """In the middle of a tall screen, before a blurred copy that fills it."""
-    height = picture.width * 16 // 9
-    back = ImageOps.fit(picture, (picture.width // 8, height // 8))
-    back = back.filter(ImageFilter.GaussianBlur(3)).resize((picture.width, height))
-    back.paste(picture, (0, (height - picture.height) // 2))
-    return back
-
-
 def _each(change: Callable[[Picture], Picture]) -> Apply:
     return lambda clip, _: clip.each(change)
 
@@ -306,7 +297,7 @@ VIDEO_EDITS: Final[tuple[VideoEdit, ...]] = (
         ("crop 10%", _cropped(0.1)),
         ("crop 20%", _cropped(0.2)),
         ("letterbox to square", _squared),
-        ("blurred 9:16 pad", _each(_on_itself)),
+        ("blurred 9:16 pad", _each(drawn.on_itself)),
     ),
     *_group("overlay", ("logo", _with_logo), ("caption bar", _captioned)),
     *_group(

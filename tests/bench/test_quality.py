@@ -57,8 +57,8 @@ def video(*values: HashValue) -> Item:
 # ---------------------------------------------------------------- edits
 
 
-def test_edits_are_71_and_21_each_named_once() -> None:
-    assert len({edit.name for edit in IMAGE_EDITS}) == len(IMAGE_EDITS) == 71
+def test_edits_are_72_and_21_each_named_once() -> None:
+    assert len({edit.name for edit in IMAGE_EDITS}) == len(IMAGE_EDITS) == 72
     assert len({edit.name for edit in VIDEO_EDITS}) == len(VIDEO_EDITS) == 21
     assert {edit.name for edit in IMAGE_EDITS} >= NOT_IN_MEAN
 

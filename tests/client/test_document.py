@@ -12,7 +12,7 @@ import pypdfium2
 import pytest
 
 from firstseen.errors import MediaError
-from firstseen.hashing.document import document_text, hash_document, hash_document_file
+from firstseen.hashing.document import document_text, hash_document
 from firstseen.hashing.document_kind import document_kind
 from firstseen.hashing.document_limits import DocumentLimits
 from firstseen.hashing.file import hash_file
@@ -102,7 +102,7 @@ def test_part_of_a_text_shares_its_chunks_wherever_it_is_quoted() -> None:
 
 def test_half_of_a_real_document_is_found_in_the_whole(shared_data: Path) -> None:
     half, complete = (
-        hash_document_file(shared_data / "document" / f"{name}.pdf")
+        hash_document((shared_data / "document" / f"{name}.pdf").read_bytes())
         for name in ("half", "complete")
     )
     assert chunk_share(half, complete) >= 0.5

@@ -2,13 +2,17 @@
 
 import contextlib
 import random
+import re
 import resource
 import socket
 import struct
 import sys
 import threading
 import time
+import traceback
+import tracemalloc
 import zipfile
+import zlib
 from functools import cache
 from pathlib import Path
 
@@ -17,10 +21,11 @@ from PIL import Image
 
 from firstseen.errors import MediaError
 from firstseen.hashing import opening
+from firstseen.hashing.archive import Archive
 from firstseen.hashing.content import Content
 from firstseen.hashing.document import document_text, hash_document
 from firstseen.hashing.document_limits import DocumentLimits
-from firstseen.hashing.text import normalise
+from firstseen.hashing.text import normalise, normalise_at_most
 from firstseen.items import HashType
 from tests.client import documents
 from tests.client.audit import touched
@@ -99,6 +104,52 @@ def test_document_that_declares_entities_is_refused(kind: str, codec: str) -> No
         data = (head + ENTITIES + body).encode(codec)
     with pytest.raises(MediaError, match=r"declares entities|unknown encoding"):
         hash_document(with_part(kind, MAIN_PARTS[kind], data))
+
+
+def test_part_that_unpacks_to_more_than_it_declares_is_not_unpacked() -> None:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = b"".join(packer.compress(bytes(1 << 20)) for _ in range(256)) + packer.flush()
+    files = unpacked(MAKERS["odf"](SMALL)) | {"Pictures/a.png": packed}
+    data = bytearray(archive(files, zipfile.ZIP_STORED))
+    declared = struct.pack("<I", 8_192)
+    for header, method, crc, size, name in (
+        (b"PK\3\4", 8, 14, 22, 30),
+        (b"PK\1\2", 10, 16, 24, 46),
+    ):
+        at = next(
+            found.start()
+            for found in re.finditer(re.escape(header), data)
+            if data.startswith(b"Pictures/a.png", found.start() + name)
+        )
+        data[at + method : at + method + 2] = struct.pack("<H", zipfile.ZIP_DEFLATED)
+        data[at + crc : at + crc + 4] = struct.pack("<I", zlib.crc32(bytes(8_192)))
+        data[at + size : at + size + 4] = declared
+    part = Archive(bytes(data), DocumentLimits())
+    tracemalloc.start()
+    try:
+        assert part.read("Pictures/a.png") == bytes(8_192)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_letters_that_multiply_are_cut_off_like_others() -> None:
+    limits = DocumentLimits(max_characters=100_000)
+    started_s = time.thread_time()
+    text = normalise_at_most("\ufdfa" * 2_000_000, limits.max_characters)  # 18 each
+    assert len(text) == limits.max_characters
+    assert time.thread_time() - started_s < MOST_S
+    assert normalise_at_most("Ab-\nc", 100) == normalise("Ab-\nc")
+    assert normalise_at_most("a" * 70_000 + "b" * 70_000, 139_999)[-1] == "b"
+
+
+def test_refusal_shows_nothing_of_a_document() -> None:
+    for kind in ARCHIVES:
+        data = with_part(kind, MAIN_PARTS[kind], b"<secretsecret>")
+        with pytest.raises(MediaError) as refused:
+            hash_document(data)
+        told = "".join(traceback.format_exception(refused.value))
+        assert "secretsecret" not in told.replace(__file__, "")
 
 
 def test_nothing_outside_a_document_is_read(tmp_path: Path) -> None:

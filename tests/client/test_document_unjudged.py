@@ -17,11 +17,12 @@ from PIL import Image
 
 from bench.running import environment
 from firstseen.errors import MediaError
-from firstseen.hashing.content import MIN_QUALITY, Content
+from firstseen.hashing.content import Content
 from firstseen.hashing.document import document_text, hash_document, read_document
 from firstseen.hashing.document_kind import DocumentKind, document_kind
 from firstseen.hashing.document_limits import DocumentLimits
 from firstseen.hashing.file import FileOptions, bank_files, hash_items
+from firstseen.hashing.pdq import MIN_QUALITY
 from firstseen.hashing.picture import open_pixels
 from firstseen.hashing.readers import rtf
 from firstseen.hashing.text import normalise

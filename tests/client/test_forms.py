@@ -6,14 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
+from firstseen.hashing.blurred_pad import picture_before_blur
 from firstseen.hashing.forms import BankProfile, bank_hashes, query_hashes
 from firstseen.hashing.image import hash_image, hash_listed_image
 from firstseen.hashing.luma import Box, Luma
 from firstseen.hashing.pdq import luma_of
 from firstseen.hashing.picture import open_luma
-from firstseen.hashing.trim import border_trim, main_region
+from firstseen.hashing.trim import border_trim, inner_pictures, main_region
 from firstseen.items import Hash, HashType, Item
 
 LISTED_BITS = 31  # Meta's default, as a bank's
@@ -201,6 +202,57 @@ def test_blank_picture_has_neither_border_nor_region() -> None:
         luma = Luma(np.full(size, 255, np.float32))
         assert border_trim(luma) is None
         assert main_region(luma) is None
+
+
+def test_dark_foot_of_a_picture_below_a_white_caption_stays(
+    photographs: list[Image.Image],
+) -> None:
+    photo = photographs[0].copy()
+    foot = (photo.width, photo.height // 5)
+    night = np.random.default_rng(3).integers(4, 13, foot[::-1], np.uint8)  # no bar: too uneven
+    photo.paste(Image.fromarray(night), (0, photo.height - foot[1]))
+    captioned = ImageOps.expand(photo, (0, 120, 0, 0), "white")
+    ImageDraw.Draw(captioned).text((40, 40), "seen before", "black", font_size=40)
+    box = main_region(open_luma(jpeg(captioned, 95)))
+    assert box is not None
+    assert abs(box.top - 120) <= 12
+    assert captioned.height - box.bottom <= 12
+
+
+def before_blur(width: int, height: int) -> Edit:
+    """A picture scaled into a screen that a blurred copy of it fills."""
+
+    def edit(image: Image.Image) -> Image.Image:
+        back = ImageOps.fit(image, (width // 6, height // 6))
+        screen = back.filter(ImageFilter.GaussianBlur(4)).resize((width, height))
+        shown = ImageOps.contain(image, (width, height))
+        screen.paste(shown, ((width - shown.width) // 2, (height - shown.height) // 2))
+        return screen
+
+    return edit
+
+
+@pytest.mark.parametrize("size", [(540, 960), (1_280, 540)])
+def test_picture_before_blurred_bars_is_found(
+    size: tuple[int, int], photographs: list[Image.Image]
+) -> None:
+    count = found(before_blur(*size), photographs, BankProfile.LEAN)
+    assert count >= len(photographs) - 1
+
+
+def test_no_picture_has_more_than_two_others_in_it(photographs: list[Image.Image]) -> None:
+    for photo in photographs:
+        assert len(inner_pictures(Luma(luma_of(photo)))) <= 2
+        framed = ImageOps.expand(before_blur(540, 960)(photo), (30, 200), "black")
+        assert len(inner_pictures(Luma(luma_of(framed)))) <= 2
+        assert len(hash_image(jpeg(framed)).hashes) <= 31
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (4, 900), (900, 4), (5, 5), (600, 600)])
+def test_noise_and_lines_have_no_blurred_bars(shape: tuple[int, int]) -> None:
+    noise = np.random.default_rng(2).integers(0, 256, shape).astype(np.float32)
+    assert picture_before_blur([noise]) is None
+    assert picture_before_blur([np.zeros(shape, np.float32)]) is None
 
 
 @pytest.mark.parametrize("dark", [False, True])

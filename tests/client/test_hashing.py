@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from firstseen.errors import MediaError
+from firstseen.hashing.exact import exact_hashes
 from firstseen.hashing.file import hash_file
-from firstseen.hashing.image import hash_image, hash_image_file
+from firstseen.hashing.image import hash_image
 from firstseen.hashing.kind import media_type_of
 from firstseen.hashing.pdq import pdq_hash, pdq_hashes
 from firstseen.items import Hash, HashType, Item, MediaType
@@ -35,7 +36,7 @@ def test_hashes_are_those_meta_published(shared_data: Path) -> None:
     published = {Path(name).name: value for name, value in rows}
     compared = 0
     for path in sorted((shared_data / "pdq").glob("bridge-*.jpg")):
-        own = perceptual(hash_image_file(path))[0]
+        own = perceptual(hash_image(path.read_bytes()))[0]
         assert own.quality is not None
         assert own.quality >= 80
         assert (
@@ -47,17 +48,17 @@ def test_hashes_are_those_meta_published(shared_data: Path) -> None:
 
 def test_copies_of_the_bridge_are_found_and_others_are_not(shared_data: Path) -> None:
     folder = shared_data / "pdq"
-    listed = perceptual(hash_image_file(folder / "bridge-aaa-orig.jpg"))[0].value
+    listed = perceptual(hash_image((folder / "bridge-aaa-orig.jpg").read_bytes()))[0].value
 
     def nearest_bits(path: Path) -> int:
-        hashes = perceptual(hash_image_file(path, dihedral=True))
+        hashes = perceptual(hash_image(path.read_bytes(), dihedral=True))
         return min(bits_apart(h.value, listed) for h in hashes)
 
     for path in [*folder.glob("bridge-*.jpg"), *folder.glob("dih-*.jpg")]:
         assert nearest_bits(path) <= LISTED_BITS
     assert nearest_bits(folder / "small-q0122.jpg") > LISTED_BITS
     for path in folder.glob("lowq-*.jpg"):
-        assert all((h.quality or 0) < 50 for h in perceptual(hash_image_file(path)))
+        assert all((h.quality or 0) < 50 for h in perceptual(hash_image(path.read_bytes())))
 
 
 def test_mirrored_and_turned_copies_share_a_form_with_the_original(
@@ -91,12 +92,25 @@ def test_exact_hashes_are_of_the_files_bytes(photos: tuple[Path, ...]) -> None:
     assert by_type[HashType.MD5] == hashlib.md5(data, usedforsecurity=False).digest()
 
 
+def test_large_file_has_the_same_hashes_though_they_are_made_at_once(
+    photos: tuple[Path, ...],
+) -> None:
+    data = photos[0].read_bytes()
+    large = data + bytes(1 << 20)  # behind its end, where no decoder looks
+    assert perceptual(hash_image(large)) == perceptual(hash_image(data))
+    assert hash_image(large).hashes[-2:] == exact_hashes([large])
+    with pytest.raises(MediaError):
+        hash_image(bytes(1 << 20))
+
+
 def test_threads_hash_alike(photos: tuple[Path, ...]) -> None:
-    want = [hash_image_file(path, dihedral=True) for path in photos[:6]]
+    want = [hash_image(path.read_bytes(), dihedral=True) for path in photos[:6]]
     got: list[list[Item]] = []
     threads = [
         threading.Thread(
-            target=lambda: got.append([hash_image_file(p, dihedral=True) for p in photos[:6]])
+            target=lambda: got.append(
+                [hash_image(p.read_bytes(), dihedral=True) for p in photos[:6]]
+            )
         )
         for _ in range(4)
     ]
@@ -180,7 +194,7 @@ def test_files_that_cannot_be_hashed_say_so(tmp_path: Path) -> None:
 
 
 def test_text_of_an_item_shows_no_hash(photos: tuple[Path, ...]) -> None:
-    item = hash_image_file(photos[0])
+    item = hash_image(photos[0].read_bytes())
     for hash_ in item.hashes:
         for text in (repr(item), str(item), f"{hash_}", str(hash_.value), f"{hash_.value!r}"):
             assert hash_.value.hex() not in text

@@ -118,6 +118,8 @@ def test_luma_is_rounded_once() -> None:
     red, green, blue = np.moveaxis(pixels, 2, 0)
     want = (red * 0.299 + green * 0.587 + blue * 0.114).astype(np.float32)
     assert np.array_equal(luma_of(pixels), want)
+    grey = Image.fromarray(pixels[..., 1])
+    assert np.array_equal(luma_of(grey), np.asarray(grey.convert("F")))
 
 
 def test_brightness_from_the_file_is_that_of_its_pixels(photos: tuple[Path, ...]) -> None:

@@ -17,6 +17,7 @@ from PIL import Image
 from firstseen.errors import MediaError
 from firstseen.hashing.image import hash_image, hash_listed_image
 from firstseen.hashing.picture import open_luma
+from firstseen.hashing.scans import check_scans
 
 KINDS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF")
 HEIC = Path(__file__).parents[1] / "data" / "formats" / "leaf-turned.heic"
@@ -112,3 +113,23 @@ def test_odd_shapes_are_hashed(size: tuple[int, int]) -> None:
     assert max(open_luma(data).levels.shape) <= 16_384
     assert len(hash_image(data).hashes) >= 3
     assert len(hash_listed_image(data).hashes) >= 2
+
+
+def test_progressive_jpeg_of_endless_scans_is_refused() -> None:
+    stream = BytesIO()
+    Image.new("L", (4_000, 4_000), 128).save(stream, "JPEG", progressive=True)
+    whole = stream.getvalue()
+    last = whole[whole.rindex(b"\xff\xda") : -2]
+    assert hash_image(whole[:-2] + last * 20 + whole[-2:]).hashes
+    with pytest.raises(MediaError, match=r"over 536 scans of 16,000,000 pixels"):
+        hash_image(whole[:-2] + last * 600 + whole[-2:])
+    with pytest.raises(MediaError, match="segments"):
+        hash_image(whole[:2] + b"\xff\xfe\0\2" * 10_001 + whole[2:])
+
+
+def test_scans_are_counted_of_the_picture_alone() -> None:
+    scans = b"\xff\xda\0\2" * 1_000
+    picture = b"\xff\xd8\xff\xe1\x0f\xa2" + scans + b"\xff\xda\0\2\xff\0\xff\xd0\xff\xd9"
+    check_scans(picture + scans, 1 << 30)  # those in its metadata and behind it are none
+    with pytest.raises(MediaError, match="over 8 scans"):
+        check_scans(picture[:-2] + scans, 1 << 30)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter, ImageOps
 
 from firstseen.errors import MediaError
 from firstseen.hashing.bars import picture_inside
@@ -186,11 +186,21 @@ def test_key_frames_alone_are_fewer_and_still_match(
     assert share_found(item, listed) >= 0.9
 
 
+def before_blur(pictures: Iterable[Image.Image]) -> Iterator[Image.Image]:
+    """Each picture in the middle of a tall screen that a blurred copy of it fills."""
+    for picture in pictures:
+        back = ImageOps.fit(picture, (80, 142)).filter(ImageFilter.GaussianBlur(3))
+        screen = back.resize((320, 568))
+        screen.paste(picture, (0, (568 - picture.height) // 2))
+        yield screen
+
+
 COPIES: dict[str, Callable[[Iterable[Image.Image]], Iterable[Image.Image]]] = {
     "smaller": lambda p: (x.resize((160, 120)) for x in p),
     "mirrored": lambda p: (x.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for x in p),
     "letterbox": lambda p: framed(p, (320, 320), "black"),
     "coloured frame": lambda p: framed(p, (400, 300), "darkgreen"),
+    "blurred bars": before_blur,
     "caption": captioned,
     "crop of a tenth": lambda p: (x.crop((16, 12, 304, 228)) for x in p),
     "crop of a fifth": lambda p: (x.crop((32, 24, 288, 216)) for x in p),

@@ -11,13 +11,10 @@ from PIL import Image
 
 from firstseen.errors import MediaError
 from firstseen.hashing.document_limits import DocumentLimits
-from firstseen.hashing.pdq import pdq_hash
+from firstseen.hashing.pdq import MIN_QUALITY, pdq_hash
 from firstseen.hashing.picture import open_luma, size_of
 from firstseen.items import Hash, HashType
 
-# Meta's limit for what is worth matching (ThreatExchange, pdq/README). A raw picture is sent
-# whatever its quality is; what a document merely contains must be worth a hash.
-MIN_QUALITY: Final = 50
 # Bullets, rules and icons are smaller; they are the same in many documents.
 _MIN_SIDE: Final = 64
 # Hashing takes 30 bytes a pixel. Halving 25 photographs moved their hashes by 2.6 bits on
@@ -163,6 +160,7 @@ class Content:
 
 
 def _is_worth_a_hash(made: Hash) -> bool:
+    """A picture is asked about whatever its quality; one in a document must be worth it."""
     return made.quality is not None and made.quality >= MIN_QUALITY
 
 

@@ -7,7 +7,6 @@ may have. What each hash finds is told in docs/hashing.md.
 import hashlib
 import heapq
 from importlib import import_module
-from pathlib import Path
 from typing import Final
 
 from firstseen.errors import MediaError
@@ -17,7 +16,7 @@ from firstseen.hashing.document_limits import DocumentLimits
 from firstseen.hashing.exact import exact_hashes
 from firstseen.hashing.item_limits import QUERY_HASHES
 from firstseen.hashing.sketches import TextSketches, sketch
-from firstseen.hashing.text import normalise
+from firstseen.hashing.text import normalise_at_most
 from firstseen.hashing.tlsh import tlsh_hash
 from firstseen.items import Hash, HashType, HashValue, Item, MediaType
 
@@ -75,18 +74,6 @@ def hash_document(
     return Item(MediaType.DOCUMENT, (*hashes, *exact_hashes([data])))
 
 
-def hash_document_file(path: Path, *, max_hashes: int = QUERY_HASHES) -> Item:
-    """Hashes the document at a path; see `hash_document`.
-
-    Raises:
-        MediaError: as `hash_document`.
-        OSError: it cannot be read.
-    """
-    with path.open("rb") as stream:
-        data = stream.read(_LIMITS.max_bytes + 1)
-    return hash_document(data, max_hashes=max_hashes)
-
-
 def document_text(data: bytes, limits: DocumentLimits = _LIMITS) -> str:
     """The text of a document as it is read, not normalised; empty for kinds that are not read.
 
@@ -127,13 +114,13 @@ def _read_hashes(data: bytes, limits: DocumentLimits, room: int, *, is_listed: b
         return hashes
     if content.unjudged is not None:
         return [*hashes, content.unjudged]
-    if not normalise(content.text):
+    if not normalise_at_most(content.text, limits.max_characters):
         raise MediaError("no text, page or picture of this document can be read")
     return hashes  # a text too short to be near another is judged by equality
 
 
 def _hashes(content: Content, room: int) -> list[Hash]:
-    text = normalise(content.text)
+    text = normalise_at_most(content.text, content.limits.max_characters)
     sketches = sketch(text)
     hashes: list[Hash] = []
     if sketches is not None and sketches.distinct_grams >= MIN_GRAMS_EXACT:

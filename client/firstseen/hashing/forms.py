@@ -16,7 +16,7 @@ from typing import Final
 
 from firstseen.hashing.luma import Box, Luma
 from firstseen.hashing.pdq import MAX_FLATNESS, Pdq
-from firstseen.hashing.trim import border_trim, main_region
+from firstseen.hashing.trim import border_trim, inner_pictures
 from firstseen.items import Hash, HashType, HashValue
 
 _COMPLEMENT: Final = bytes(255 - byte for byte in range(256))
@@ -78,8 +78,7 @@ def query_hashes(luma: Luma, *, dihedral: bool = True) -> tuple[Hash, ...]:
     whole = luma.pdq()
     upright = whole.hash()
     seen = _large(luma)
-    parts = (box for box in (border_trim(luma), main_region(luma)) if box is not None)
-    boxes = [seen.whole, *filter(_is_large_enough, parts)]
+    boxes = [seen.whole, *filter(_is_large_enough, inner_pictures(luma))]
     forms = [seen.forms(box) if dihedral else (seen.pdq_of_part(box),) for box in boxes]
     if seen is luma:  # its upright form is `whole` but for rounding
         forms[0] = (whole, *forms[0][1:])

@@ -23,6 +23,7 @@ from firstseen.hashing.luma import Luma
 from firstseen.hashing.opening import open_picture
 from firstseen.hashing.pdq import luma_of
 from firstseen.hashing.quiet import Quiet
+from firstseen.hashing.scans import check_scans
 
 # What phones, cameras and messengers send. Formats beyond these are attack surface.
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF", "BMP", "TIFF")
@@ -79,8 +80,9 @@ def open_pixels(data: bytes) -> npt.NDArray[np.uint8]:
         MediaError: not a picture of an allowed format, damaged, or too large.
     """
     with _opened(data) as picture:
-        _check_size(picture)
-        return np.asarray(_decode(picture, "RGB").convert("RGB"), np.uint8)
+        _check_cost(picture, data)
+        shown, _ = _decode(picture, "RGB")
+        return np.asarray(shown.convert("RGB"), np.uint8)
 
 
 def open_luma(data: bytes) -> Luma:
@@ -93,13 +95,13 @@ def open_luma(data: bytes) -> Luma:
         MediaError: as `open_pixels`.
     """
     with _opened(data) as picture:
-        _check_size(picture)
+        _check_cost(picture, data)
         width, height = picture.size
         # A JPEG holds brightness by itself. Where all of its pixels are decoded, colours are too:
         # the hash is then that of its pixels in every bit. Of 34 JPEGs 0.2 bits differ without.
         is_reduced = min(width, height) >= 2 * _ENOUGH_SIDE
-        shown = _decode(picture, "L" if is_reduced else "RGB")
-        if _turn_of(picture) in _ON_THE_SIDE:
+        shown, lay_on_side = _decode(picture, "L" if is_reduced else "RGB")
+        if lay_on_side:
             width, height = height, width
         return Luma(luma_of(shown), (height, width))
 
@@ -130,25 +132,27 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
             yield picture
     except MediaError:
         raise
-    except UnidentifiedImageError as error:
-        raise MediaError("not a picture of a known format") from error
-    except Image.DecompressionBombError as error:
-        raise MediaError(f"over {MAX_PIXELS:,} pixels") from error
+    except UnidentifiedImageError:
+        raise MediaError("not a picture of a known format") from None
+    except Image.DecompressionBombError:
+        raise MediaError(f"over {MAX_PIXELS:,} pixels") from None
     # Decoders raise what they like on damaged files: OSError, SyntaxError, struct.error, ...
-    except Exception as error:
-        raise MediaError("damaged picture") from error
+    except Exception:  # noqa: BLE001
+        raise MediaError("damaged picture") from None
 
 
-def _check_size(picture: Image.Image) -> None:
+def _check_cost(picture: Image.Image, data: bytes) -> None:
     width, height = picture.size
     if width * height > MAX_PIXELS:
         raise MediaError(f"{width:,} x {height:,} pixels, at most {MAX_PIXELS:,} in all")
     if min(width, height) < _MIN_SIDE:
         raise MediaError(f"{width} x {height} pixels, at least {_MIN_SIDE} a side")
+    if picture.format in {"JPEG", "MPO"} and "progressive" in picture.info:
+        check_scans(data, width * height)
 
 
-def _decode(picture: Image.Image, mode: str) -> Image.Image:
-    """What a person sees, in RGB or in grey.
+def _decode(picture: Image.Image, mode: str) -> tuple[Image.Image, bool]:
+    """What a person sees, in RGB or in grey, and whether it is stored lying on its side.
 
     Args:
         picture: opened, and not yet decoded.
@@ -156,12 +160,9 @@ def _decode(picture: Image.Image, mode: str) -> Image.Image:
     """
     picture.draft(mode, (_ENOUGH_SIDE, _ENOUGH_SIDE))
     picture.load()
-    return _on_white(_eight_bits(_smaller(_upright(picture))))
-
-
-def _upright(picture: Image.Image) -> Image.Image:
-    turn = _turn_of(picture)
-    return picture if turn is None else picture.transpose(turn)
+    turn = _turn_of(picture)  # after decoding: Pillow turns a TIFF by itself
+    upright = picture if turn is None else picture.transpose(turn)
+    return _on_white(_eight_bits(_smaller(upright))), turn in _ON_THE_SIDE
 
 
 def _turn_of(picture: Image.Image) -> Image.Transpose | None:

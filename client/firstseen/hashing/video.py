@@ -13,6 +13,7 @@ from firstseen.errors import MediaError
 from firstseen.hashing.animation import animation_frames, is_animation
 from firstseen.hashing.bars import picture_inside
 from firstseen.hashing.black_bars import find_crop
+from firstseen.hashing.blurred_pad import picture_before_blur
 from firstseen.hashing.exact import exact_hashes, read_blocks
 from firstseen.hashing.forms import BankProfile
 from firstseen.hashing.frame_forms import HashedFrame, asked_frame, listed_frame, of_frame
@@ -20,7 +21,7 @@ from firstseen.hashing.frames import Frame, Watch, video_frames
 from firstseen.hashing.item_limits import BANK_HASHES, QUERY_HASHES
 from firstseen.hashing.luma import Box, Luma
 from firstseen.hashing.motion import Motion
-from firstseen.hashing.pdq import Pdq, luma_of
+from firstseen.hashing.pdq import Pdq, Pixels, luma_of
 from firstseen.hashing.video_limits import Progress, Sampling, VideoLimits
 from firstseen.hashing.videohash import Collage
 from firstseen.items import Hash, Item, MediaType
@@ -32,6 +33,8 @@ _SAME_BITS: Final = 8
 # may change its shape. Memory bounds it: 96 MiB are 15 frames of full HD, 110 of a messenger.
 _BLOCK_FRAMES: Final = 32
 _BLOCK_BYTES: Final = 96 << 20
+# A seam is in each of them; four tell a moving picture's own lines from it.
+_BLUR_FRAMES: Final = 4
 _OTHER_HASHES: Final = 3  # videohash, SHA-256, MD5
 
 
@@ -151,7 +154,7 @@ def _hashed(
     last: dict[bool, Hash] = {}  # kept: False by the clock, True of any kind
     best: Hash | None = None
     for block in _blocks(sampled):
-        box = picture_inside([frame.pixels for frame in block])
+        box = _inside([frame.pixels for frame in block])
         for frame in block:
             luma = Luma(luma_of(frame.pixels))
             pdq = luma.pdq()
@@ -168,6 +171,15 @@ def _hashed(
                 if not frame.is_between:
                     last[False] = whole
     return kept, best
+
+
+def _inside(frames: Sequence[Pixels]) -> Box | None:
+    """The picture inside the bars of some frames, still or blurred; None when there are none."""
+    still = picture_inside(frames)
+    if still is not None:
+        return still
+    some = frames[:: -(-len(frames) // _BLUR_FRAMES)]
+    return picture_before_blur([frame[..., 1] for frame in some])  # green is brightness enough
 
 
 def _hashed_frame(

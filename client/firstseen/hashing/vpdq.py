@@ -9,10 +9,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from firstseen.hashing.video_limits import Sampling
+from firstseen.hashing.video_limits import MAX_OFFSET_MS, Sampling
 from firstseen.items import Hash, HashType, HashValue, Item, MediaType
 
-MAX_OFFSET_MS: Final = 7 * 24 * 3600 * 1000  # as the contract's
 _MAX_QUALITY: Final = 100
 _NUMBER: Final = re.compile(r"\d{1,9}")
 _SECONDS: Final = re.compile(r"\d{1,9}(\.\d{1,9})?")

@@ -103,8 +103,8 @@ def stream_xml(data: bytes, target: Target) -> None:
     parser = etree.XMLParser(target=target, resolve_entities=False, no_network=True, load_dtd=False)
     try:
         etree.fromstring(data, parser)
-    except (etree.LxmlError, ValueError) as error:
-        raise MediaError("damaged document") from error
+    except (etree.LxmlError, ValueError):
+        raise MediaError("damaged document") from None
 
 
 def html_text(page: str, grammar: Grammar) -> str:
@@ -120,8 +120,8 @@ def html_text(page: str, grammar: Grammar) -> str:
     )
     try:
         text: str = etree.fromstring(page.replace("\0", "").encode("utf-8", "replace"), parser)
-    except (etree.LxmlError, ValueError) as error:
-        raise MediaError("damaged document") from error
+    except (etree.LxmlError, ValueError):
+        raise MediaError("damaged document") from None
     return text
 
 
@@ -136,8 +136,8 @@ def xml_tree(data: bytes) -> etree._Element:
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
         return etree.fromstring(data, parser)
-    except (etree.LxmlError, ValueError) as error:
-        raise MediaError("damaged document") from error
+    except (etree.LxmlError, ValueError):
+        raise MediaError("damaged document") from None
 
 
 def local(tag: str) -> str:

@@ -39,8 +39,8 @@ def read(data: bytes, content: Content) -> None:
             document = pdfium.PdfDocument(data)
         except pdfium.PdfiumError as error:
             if error.err_code in {raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY}:
-                raise MediaError("encrypted document") from error
-            raise MediaError("damaged document") from error
+                raise MediaError("encrypted document") from None
+            raise MediaError("damaged document") from None
         with closing(document):
             count = min(len(document), content.limits.max_pages)
             read_count = sum(_read_page(document, index, content) for index in range(count))

@@ -40,8 +40,8 @@ def read(data: bytes, content: Content) -> None:
     try:
         content.add_text(_paired(rtf_to_text(text, errors="ignore")))  # type: ignore[no-untyped-call]
     # Damaged files make it raise ValueError, OverflowError, TypeError, LookupError, ...
-    except Exception as error:
-        raise MediaError("damaged document") from error
+    except Exception:  # noqa: BLE001
+        raise MediaError("damaged document") from None
     for start, end in dumps:
         if not content.wants_pictures:
             return
