@@ -6,15 +6,17 @@ from dataclasses import replace
 
 import pytest
 
+from engine import layer as layer_module
 from engine import search as search_module
 from engine import snapshot as snapshot_module
-from engine.entries import Checkpoint
+from engine.entries import Checkpoint, ItemId
 from engine.errors import CorruptError
 from engine.hashes import Hash, HashType, HashValue, Item, MediaType
 from engine.index_choice import choosers
 from engine.index_kind import IndexKind
 from engine.mih_plan import Plan
 from engine.policy import BankRole, TypePolicy
+from engine.question import ask
 from engine.snapshot import Snapshot
 from engine.verdict import Strength, Verdict
 from tests.engine.values import (
@@ -134,6 +136,72 @@ def test_history_of_changes_agrees_with_the_model(
         followed = followed.advance(model.delta(base))
         check(followed, model, chance)
     check(Snapshot.of(model.contents(), choosers(kind)), model, chance)
+
+
+@pytest.mark.parametrize("kind", [IndexKind.AUTO, IndexKind.MIH])
+@pytest.mark.parametrize("seed", range(4))
+def test_short_way_over_many_parts_says_what_weighing_says(
+    seed: int, kind: IndexKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Plan, "pays", lambda *_: True)
+    monkeypatch.setattr(layer_module, "_SMALL_ROWS", 2)
+    monkeypatch.setattr(layer_module, "_RATIO", 1)
+    if kind is IndexKind.AUTO:  # the bound search has bounds of its own, far under the true ones
+        monkeypatch.setattr(search_module, "COMMON_HITS", 6)
+        monkeypatch.setattr(search_module, "COMMON_ITEMS", 3)
+    chance = random.Random(SEED + seed)
+    limits = {HashType.PDQ: TypePolicy(10, 0), HashType.SHA256: TypePolicy(0, 0)}
+    model = ListModel(
+        bank(1),
+        bank(2, BankRole.CLEARED),
+        bank(3, enabled=False),
+        bank(4, types=limits),
+        bank(5, BankRole.CLEARED, types=limits),
+    )
+    followed = Snapshot.of(model.contents(), choosers(kind))
+    part_count = short_count = 0
+    for _ in range(30):
+        base = followed.checkpoint
+        for _ in range(chance.choice([1, 2])):
+            model.load(chance.randrange(1, 6), *(some_item(chance) for _ in range(2)))
+        if chance.random() < 0.3:
+            model.withdraw(chance.sample(sorted(model.listed), len(model.listed) // 4))
+        followed = followed.advance(model.delta(base))
+        part_count = max(part_count, len(followed._layers[HashType.PDQ].parts))
+        for _ in range(12):
+            item = some_item(chance)
+            # Without an item that is not listed: nothing less, but by the long way.
+            weighed = followed.judge(item, without=[ItemId(0)])
+            assert followed.judge(item) is weighed
+            asked = ask(item, followed.rules.searched[item.media_type])
+            short_count += followed._glance.nearest(item.media_type, asked) is not None
+    assert part_count > 2
+    assert short_count > 20
+
+
+@pytest.mark.usefixtures("few_are_common")
+def test_hash_is_common_though_no_part_has_enough_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layer_module, "_SMALL_ROWS", 2)
+    monkeypatch.setattr(layer_module, "_RATIO", 1)
+    model = ListModel(bank(1))
+    snapshot = Snapshot.of(model.contents())
+    for count in (70, 50):
+        model.load(1, *[picture(pdq(value(1)))] * count)
+        snapshot = snapshot.advance(model.delta(snapshot.checkpoint))
+    assert len(snapshot._layers[HashType.PDQ].parts) == 2
+    assert snapshot.judge(picture(pdq(value(1)))) is Verdict.UNSURE
+
+
+def test_entry_of_no_bank_is_corrupt() -> None:
+    model = ListModel(bank(1), bank(2))
+    empty = Snapshot.of(model.contents())
+    model.load(2, picture(pdq(value(1))))
+    contents, delta = model.contents(), model.delta(empty.checkpoint)
+    for banks in (model.banks[:1], (bank(1, role=BankRole.CLEARED),)):
+        with pytest.raises(CorruptError, match="of a bank that there is not"):
+            Snapshot.of(replace(contents, banks=banks))
+        with pytest.raises(CorruptError, match="of a bank that there is not"):
+            empty.advance(replace(delta, banks=banks))
 
 
 def test_contents_that_do_not_have_the_count_or_digest_are_corrupt() -> None:
