@@ -1,24 +1,22 @@
 """Snapshots against a naive model, and what must never be served."""
 
 import random
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from engine import layer as layer_module
 from engine import search as search_module
 from engine import snapshot as snapshot_module
-from engine.entries import Checkpoint, ItemId
+from engine.entries import Checkpoint
 from engine.errors import CorruptError
-from engine.hashes import Hash, HashType, HashValue, Item, MediaType
+from engine.hashes import Hash, HashType
 from engine.index_choice import choosers
 from engine.index_kind import IndexKind
 from engine.mih_plan import Plan
 from engine.policy import BankRole, TypePolicy
-from engine.question import ask
 from engine.snapshot import Snapshot
 from engine.verdict import Strength, Verdict
+from tests.engine.some_items import some_item
 from tests.engine.values import (
     SEED,
     ListModel,
@@ -27,8 +25,6 @@ from tests.engine.values import (
     document,
     flipped,
     frame,
-    md5,
-    page,
     pdq,
     pdq_limits,
     picture,
@@ -37,56 +33,6 @@ from tests.engine.values import (
     value,
     video,
 )
-
-
-def near_value(chance: random.Random, bits: tuple[int, ...]) -> HashValue:
-    """One of few values, some bits flipped."""
-    return flipped(value(chance.randrange(5)), chance.choice(bits))
-
-
-def some_hash(chance: random.Random, media_type: MediaType) -> Hash:
-    """A hash of any kind, as a picture, video or document has them."""
-    kinds = {
-        MediaType.IMAGE: ("pdq", "pdq", "inverse", "tile", "sha256", "md5", "chunk"),
-        MediaType.VIDEO: ("frame", "frame", "frame", "tile", "tile", "videohash", "sha256", "pdq"),
-        MediaType.DOCUMENT: ("chunk", "chunk", "page", "simhash", "text", "tlsh", "pdq", "md5"),
-    }
-    kind = chance.choice(kinds[media_type])
-    content = near_value(chance, (0, 2, 9, 10, 11, 30, 31, 32, 44, 45, 60))
-    offset_ms = chance.choice([0, 1_000, 2_000, 3_000])
-    at = offset_ms if media_type is MediaType.VIDEO else None
-    number = chance.randrange(5)
-    makers: dict[str, Callable[[], Hash]] = {
-        "pdq": lambda: pdq(content, chance.choice([0, 49, 50, 100])),
-        "inverse": lambda: pdq(bytes(255 - byte for byte in content)),
-        "frame": lambda: frame(content, offset_ms),
-        "tile": lambda: tile(near_value(chance, (0, 31, 32)), at),
-        "sha256": lambda: sha256(value(number)),
-        "md5": lambda: md5(value(number, 16)),
-        "chunk": lambda: chunk(near_value(chance, (0, 48, 49))),
-        "page": lambda: page(near_value(chance, (0, 40, 41)), number),
-        "videohash": lambda: Hash(
-            HashType.VIDEOHASH,
-            flipped(value(number, 8), chance.choice([0, 10, 11])),
-            None,
-            offset_ms,
-        ),
-        "simhash": lambda: Hash(HashType.SIMHASH, near_value(chance, (0, 60, 61))),
-        "text": lambda: Hash(HashType.TEXT_SHA256, value(number)),
-        "tlsh": lambda: Hash(HashType.TLSH, value(number, 35)),
-    }
-    return makers[kind]()
-
-
-def some_item(chance: random.Random) -> Item:
-    """An item near others: few values, some bits flipped, any media type."""
-    if chance.random() < 0.1:
-        whole = near_value(chance, (0, 30, 31, 32))
-        shown = pdq(flipped(whole, chance.choice([0, 31, 32])), chance.choice([49, 100]))
-        return document(shown, page(whole, 0))
-    media_type = chance.choice(list(MediaType))
-    count = chance.choice([1, 1, 2, 4, 8])
-    return Item(media_type, tuple(some_hash(chance, media_type) for _ in range(count)))
 
 
 def check(snapshot: Snapshot, model: ListModel, chance: random.Random) -> None:
@@ -136,60 +82,6 @@ def test_history_of_changes_agrees_with_the_model(
         followed = followed.advance(model.delta(base))
         check(followed, model, chance)
     check(Snapshot.of(model.contents(), choosers(kind)), model, chance)
-
-
-@pytest.mark.parametrize("kind", [IndexKind.AUTO, IndexKind.MIH])
-@pytest.mark.parametrize("seed", range(4))
-def test_short_way_over_many_parts_says_what_weighing_says(
-    seed: int, kind: IndexKind, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Plan, "pays", lambda *_: True)
-    monkeypatch.setattr(layer_module, "_SMALL_ROWS", 2)
-    monkeypatch.setattr(layer_module, "_RATIO", 1)
-    if kind is IndexKind.AUTO:  # the bound search has bounds of its own, far under the true ones
-        monkeypatch.setattr(search_module, "COMMON_HITS", 6)
-        monkeypatch.setattr(search_module, "COMMON_ITEMS", 3)
-    chance = random.Random(SEED + seed)
-    limits = {HashType.PDQ: TypePolicy(10, 0), HashType.SHA256: TypePolicy(0, 0)}
-    model = ListModel(
-        bank(1),
-        bank(2, BankRole.CLEARED),
-        bank(3, enabled=False),
-        bank(4, types=limits),
-        bank(5, BankRole.CLEARED, types=limits),
-    )
-    followed = Snapshot.of(model.contents(), choosers(kind))
-    part_count = short_count = 0
-    for _ in range(30):
-        base = followed.checkpoint
-        for _ in range(chance.choice([1, 2])):
-            model.load(chance.randrange(1, 6), *(some_item(chance) for _ in range(2)))
-        if chance.random() < 0.3:
-            model.withdraw(chance.sample(sorted(model.listed), len(model.listed) // 4))
-        followed = followed.advance(model.delta(base))
-        part_count = max(part_count, len(followed._layers[HashType.PDQ].parts))
-        for _ in range(12):
-            item = some_item(chance)
-            # Without an item that is not listed: nothing less, but by the long way.
-            weighed = followed.judge(item, without=[ItemId(0)])
-            assert followed.judge(item) is weighed
-            asked = ask(item, followed.rules.searched[item.media_type])
-            short_count += followed._glance.nearest(item.media_type, asked) is not None
-    assert part_count > 2
-    assert short_count > 20
-
-
-@pytest.mark.usefixtures("few_are_common")
-def test_hash_is_common_though_no_part_has_enough_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layer_module, "_SMALL_ROWS", 2)
-    monkeypatch.setattr(layer_module, "_RATIO", 1)
-    model = ListModel(bank(1))
-    snapshot = Snapshot.of(model.contents())
-    for count in (70, 50):
-        model.load(1, *[picture(pdq(value(1)))] * count)
-        snapshot = snapshot.advance(model.delta(snapshot.checkpoint))
-    assert len(snapshot._layers[HashType.PDQ].parts) == 2
-    assert snapshot.judge(picture(pdq(value(1)))) is Verdict.UNSURE
 
 
 def test_entry_of_no_bank_is_corrupt() -> None:
