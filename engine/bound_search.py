@@ -17,7 +17,7 @@ from engine.tally import Distances, Rows, nearest
 
 # With more hits than this, all hits are weighed; see `glance`.
 _MOST_HITS: Final = 512
-_MANY: Final = -1
+_NO_ANSWER: Final = 0  # too many hits; what fails gives it too
 _LOW_HALF: Final = 0xFFFF_FFFF
 
 # The block: of each array its address and the length of its first axis, then three numbers.
@@ -33,7 +33,7 @@ _DTYPES: Final = (
 
 @entry(INT64, ADDRESS, ADDRESS, INT64, INT64)
 def _nearest(block_at: Any, queries_at: Any, query_count: int, passed_over: int) -> int:
-    """See `BoundSearch.nearest`; both distances in one number, or `_MANY`."""
+    """See `BoundSearch.nearest`; both distances and 1 in one number, or `_NO_ANSWER`."""
     block = array_at(block_at, (_BLOCK_SIZE,), np.int64)
     words = block[_WORDS]
     hits = np.empty((3, _MOST_HITS), np.int64)
@@ -52,7 +52,7 @@ def _nearest(block_at: Any, queries_at: Any, query_count: int, passed_over: int)
         hits,
     )
     if found > _MOST_HITS:
-        return _MANY
+        return _NO_ANSWER
     of_known, of_cleared = nearest(
         hits[1, :found],
         hits[2, :found],
@@ -63,7 +63,7 @@ def _nearest(block_at: Any, queries_at: Any, query_count: int, passed_over: int)
         array_at(address(block[_KNOWN]), (block[_KNOWN + 1],), np.bool_),
         passed_over,
     )
-    return (of_cleared << 32) | of_known
+    return ((of_cleared + 1) << 32) | (of_known + 1)
 
 
 class BoundSearch:
@@ -94,7 +94,9 @@ class BoundSearch:
         self._query_bytes = words * 8
 
     def nearest(self, queries: bytes, passed_over: int) -> Distances | None:
-        """The nearest hits of one or more questions, or None when there are too many.
+        """The nearest hits of one or more questions, or None when all are to be weighed.
+
+        That is when there are too many, or no memory.
 
         Args:
             queries: the values, one after the other.
@@ -102,4 +104,4 @@ class BoundSearch:
         """
         count = len(queries) // self._query_bytes
         both = _nearest(self._block_at, queries, count, passed_over)
-        return None if both == _MANY else (both & _LOW_HALF, both >> 32)
+        return None if both == _NO_ANSWER else ((both & _LOW_HALF) - 1, (both >> 32) - 1)

@@ -8,6 +8,7 @@ where nothing can be written it is compiled at each start instead.
 import hashlib
 from collections.abc import Callable
 from functools import cache
+from numbers import Number
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -26,7 +27,7 @@ UINT32 = types.uint32
 UINT64 = types.uint64
 ADDRESS = types.voidptr
 
-_KEPT: Final[list[Any]] = []  # machine code that is called by its address
+_ENTRIES: Final[list[Any]] = []  # what is called by its address keeps nothing alive
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -66,10 +67,15 @@ def entry(result: types.Type, *signature: types.Type) -> Callable[[Callable[...,
     Handing an array to a loop costs more than a microsecond when nothing is in the caches; a
     dozen of them is a part of each answer. The loop gets where they are instead (`array_at`), and
     the caller keeps them alive and sees that they are as long as it says.
+
+    Nothing is raised through it: where the loop fails, as for want of memory, it gives 0, which has
+    to be no answer.
     """
 
     def make(function: Callable[..., Any], *, is_cached: bool) -> Any:
-        return cfunc(result(*signature), nopython=True, cache=is_cached)(function).ctypes
+        made = cfunc(result(*signature), nopython=True, cache=is_cached)(function)
+        _ENTRIES.append(made)
+        return made.ctypes
 
     return lambda function: _kept(function, make)
 
@@ -79,21 +85,33 @@ def _kept(function: Any, make: Callable[..., Any]) -> Any:
     name = function.__qualname__
     try:
         # The cache's files are called by it.
-        function.__qualname__ = f"{name}-{_own_digest()}"
+        function.__qualname__ = f"{name}-{_digest(function)}"
         return make(function, is_cached=True)
-    except (OSError, RuntimeError):  # no source, or no folder that can be written to
+    except Exception:  # noqa: BLE001  no source, no folder to write to, a file cut short by a crash
         function.__qualname__ = name
-        return make(function, is_cached=False)
+        return make(function, is_cached=False)  # what is wrong with the loop is raised here
+
+
+def _digest(function: Any) -> str:
+    """Tells what a loop is made of from another version of it.
+
+    What it calls and the numbers it looks up become part of its machine code, and numba looks only
+    at the file in which the loop is.
+    """
+    code = function.__code__
+    parts = [_file_digest(__file__), _file_digest(code.co_filename)]
+    for name in code.co_names:
+        used = function.__globals__.get(name)
+        if isinstance(used, Number):
+            parts.append(f"{name} {used!r}")
+        elif hasattr(used, "py_func"):
+            parts.append(_digest(used.py_func))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 @cache
-def _own_digest() -> str:
-    """Tells this file from another version of it.
-
-    What it adds to a loop becomes part of the machine code, and numba looks only at the file
-    in which the loop is.
-    """
-    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
+def _file_digest(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def leaf(function: _Function) -> _Function:

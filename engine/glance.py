@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
+from engine.errors import CorruptError
 from engine.evidence import makes_match_alone
 from engine.hashes import SPECS, HashType, MediaType
 from engine.index import Bound
@@ -44,18 +45,26 @@ class _Look:
 
     @classmethod
     def of(cls, part: Part, limits: Limits) -> "_Look":
+        """Makes it.
+
+        Raises:
+            CorruptError: an entry is of no bank; the loops look a bank's limit up by its id.
+        """
         columns = part.columns
+        if int(columns.bank_ids.max()) >= len(limits.distance_bits):
+            raise CorruptError("an entry is of a bank that there is not")
         rows = Rows(
             columns.bank_ids, columns.media_types, part.alive, limits.distance_bits, limits.known
         )
         return cls(part, rows, part.index.bind(limits.max_distance_bits, rows))
 
-    def nearest(self, question: Question, limits: Limits, passed_over: int) -> Distances | None:
-        """The nearest hits; None when there are too many."""
+    def nearest(
+        self, question: Question, max_distance_bits: int, max_hits: int, passed_over: int
+    ) -> Distances | None:
+        """The nearest hits; None when there are too many: over `max_hits`, or fewer if bound."""
         if self.bound is not None:
             return self.bound.nearest(b"".join(question.values), passed_over)
-        max_hits = most_hits(is_bounded=limits.is_bounded)
-        hits = self.part.hits(question.queries(), limits.max_distance_bits, max_hits)
+        hits = self.part.hits(question.queries(), max_distance_bits, max_hits)
         if not len(hits):
             return _NONE
         if len(hits) > max_hits:
@@ -78,6 +87,9 @@ class Glance:
             layers: the list.
             limits: of the banks, for each hash type that is searched.
             before: of the snapshot before, with the same limits; what it has is not made anew.
+
+        Raises:
+            CorruptError: an entry is of no bank.
         """
         self._limits = limits
         made = {} if before is None else {id(look.part): look for look in before.looks()}
@@ -115,8 +127,11 @@ class Glance:
                 return None
             alone = makes_match_alone(media_type, hash_type)
             passed_over = _DOCUMENT if alone and hash_type is HashType.PDQ else NO_MEDIA
+            limits = self._limits[hash_type]
+            # Together no more than makes one ask whether they say anything.
+            max_hits = most_hits(is_bounded=limits.is_bounded) // len(looks)
             for look in looks:
-                found = look.nearest(question, self._limits[hash_type], passed_over)
+                found = look.nearest(question, limits.max_distance_bits, max_hits, passed_over)
                 if found == _NONE:
                     continue
                 if found is None:

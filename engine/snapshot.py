@@ -66,7 +66,8 @@ class Snapshot:
             stage: told how far the check is, as `digest`.
 
         Raises:
-            CorruptError: the entries do not agree with the checkpoint's count and digest.
+            CorruptError: the entries do not agree with the checkpoint's count and digest, or one is
+                of no bank.
         """
         _check_agrees(
             checkpoint_of(contents.checkpoint.sequence, contents.columns, stage),
@@ -120,7 +121,8 @@ class Snapshot:
 
         Raises:
             ValueError: the delta begins elsewhere.
-            CorruptError: its entries do not lead to the head's count and digest.
+            CorruptError: its entries do not lead to the head's count and digest, or one is of no
+                bank.
         """
         if delta.base != self.checkpoint:
             raise ValueError(

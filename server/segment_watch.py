@@ -100,7 +100,7 @@ class SegmentWatch:
             return None
         except CorruptError as error:
             log("segment_damaged", logging.ERROR, segment=name, detail=str(error))
-        except OSError as error:  # of this process or moment: too many files, no memory
+        except (OSError, MemoryError) as error:  # of this process or moment, as too many files
             self._not_before_ms = self._clock.monotonic_ms() + RETRY_MS
             self._tried = None
             log(

@@ -1,12 +1,14 @@
 """The bound search against what it is short for: a search, and a look at each hit."""
 
 import gc
+import sys
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from engine import bound_search, compiled
 from engine.exact_index import ExactIndex
 from engine.hashes import MediaType
 from engine.index import Bound
@@ -91,6 +93,22 @@ def test_question_with_too_many_hits_is_not_answered() -> None:
     listed, rows = listed_values(chance), some_rows(chance)
     listed[:600] = listed[0]
     assert bound(listed, rows).nearest(listed[0].tobytes(), NO_MEDIA) is None
+
+
+def test_search_that_fails_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = np.random.default_rng(SEED)
+    listed, rows = listed_values(chance), some_rows(chance)
+    search = MihIndex.build(listed).bind(RADIUS, rows)
+    assert search is not None
+    search._block[bound_search._MASKS + 1] = 1 << 58  # more buckets than there is memory for
+    failures: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda given: failures.append(given.exc_type))
+    assert search.nearest(listed[0].tobytes(), NO_MEDIA) is None
+    assert failures == [MemoryError]
+
+
+def test_code_called_by_its_address_is_kept() -> None:
+    assert any(kept.ctypes is bound_search._nearest for kept in compiled._ENTRIES)
 
 
 def test_arrays_live_as_long_as_the_search() -> None:

@@ -17,7 +17,8 @@ from engine.mih_index import MihIndex
 from engine.segment import Segment, SegmentFolder
 from engine.segment_file import BUILDING_PREFIX, MANIFEST
 from engine.snapshot import Snapshot
-from tests.engine.test_snapshot import check, some_item
+from tests.engine.some_items import some_item
+from tests.engine.test_snapshot import check
 from tests.engine.values import SEED, ListModel, bank, pdq, picture, value
 
 

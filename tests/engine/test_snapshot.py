@@ -1,7 +1,6 @@
 """Snapshots against a naive model, and what must never be served."""
 
 import random
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,13 +9,14 @@ from engine import search as search_module
 from engine import snapshot as snapshot_module
 from engine.entries import Checkpoint
 from engine.errors import CorruptError
-from engine.hashes import Hash, HashType, HashValue, Item, MediaType
+from engine.hashes import Hash, HashType
 from engine.index_choice import choosers
 from engine.index_kind import IndexKind
 from engine.mih_plan import Plan
 from engine.policy import BankRole, TypePolicy
 from engine.snapshot import Snapshot
 from engine.verdict import Strength, Verdict
+from tests.engine.some_items import some_item
 from tests.engine.values import (
     SEED,
     ListModel,
@@ -25,8 +25,6 @@ from tests.engine.values import (
     document,
     flipped,
     frame,
-    md5,
-    page,
     pdq,
     pdq_limits,
     picture,
@@ -35,56 +33,6 @@ from tests.engine.values import (
     value,
     video,
 )
-
-
-def near_value(chance: random.Random, bits: tuple[int, ...]) -> HashValue:
-    """One of few values, some bits flipped."""
-    return flipped(value(chance.randrange(5)), chance.choice(bits))
-
-
-def some_hash(chance: random.Random, media_type: MediaType) -> Hash:
-    """A hash of any kind, as a picture, video or document has them."""
-    kinds = {
-        MediaType.IMAGE: ("pdq", "pdq", "inverse", "tile", "sha256", "md5", "chunk"),
-        MediaType.VIDEO: ("frame", "frame", "frame", "tile", "tile", "videohash", "sha256", "pdq"),
-        MediaType.DOCUMENT: ("chunk", "chunk", "page", "simhash", "text", "tlsh", "pdq", "md5"),
-    }
-    kind = chance.choice(kinds[media_type])
-    content = near_value(chance, (0, 2, 9, 10, 11, 30, 31, 32, 44, 45, 60))
-    offset_ms = chance.choice([0, 1_000, 2_000, 3_000])
-    at = offset_ms if media_type is MediaType.VIDEO else None
-    number = chance.randrange(5)
-    makers: dict[str, Callable[[], Hash]] = {
-        "pdq": lambda: pdq(content, chance.choice([0, 49, 50, 100])),
-        "inverse": lambda: pdq(bytes(255 - byte for byte in content)),
-        "frame": lambda: frame(content, offset_ms),
-        "tile": lambda: tile(near_value(chance, (0, 31, 32)), at),
-        "sha256": lambda: sha256(value(number)),
-        "md5": lambda: md5(value(number, 16)),
-        "chunk": lambda: chunk(near_value(chance, (0, 48, 49))),
-        "page": lambda: page(near_value(chance, (0, 40, 41)), number),
-        "videohash": lambda: Hash(
-            HashType.VIDEOHASH,
-            flipped(value(number, 8), chance.choice([0, 10, 11])),
-            None,
-            offset_ms,
-        ),
-        "simhash": lambda: Hash(HashType.SIMHASH, near_value(chance, (0, 60, 61))),
-        "text": lambda: Hash(HashType.TEXT_SHA256, value(number)),
-        "tlsh": lambda: Hash(HashType.TLSH, value(number, 35)),
-    }
-    return makers[kind]()
-
-
-def some_item(chance: random.Random) -> Item:
-    """An item near others: few values, some bits flipped, any media type."""
-    if chance.random() < 0.1:
-        whole = near_value(chance, (0, 30, 31, 32))
-        shown = pdq(flipped(whole, chance.choice([0, 31, 32])), chance.choice([49, 100]))
-        return document(shown, page(whole, 0))
-    media_type = chance.choice(list(MediaType))
-    count = chance.choice([1, 1, 2, 4, 8])
-    return Item(media_type, tuple(some_hash(chance, media_type) for _ in range(count)))
 
 
 def check(snapshot: Snapshot, model: ListModel, chance: random.Random) -> None:
@@ -134,6 +82,18 @@ def test_history_of_changes_agrees_with_the_model(
         followed = followed.advance(model.delta(base))
         check(followed, model, chance)
     check(Snapshot.of(model.contents(), choosers(kind)), model, chance)
+
+
+def test_entry_of_no_bank_is_corrupt() -> None:
+    model = ListModel(bank(1), bank(2))
+    empty = Snapshot.of(model.contents())
+    model.load(2, picture(pdq(value(1))))
+    contents, delta = model.contents(), model.delta(empty.checkpoint)
+    for banks in (model.banks[:1], (bank(1, role=BankRole.CLEARED),)):
+        with pytest.raises(CorruptError, match="of a bank that there is not"):
+            Snapshot.of(replace(contents, banks=banks))
+        with pytest.raises(CorruptError, match="of a bank that there is not"):
+            empty.advance(replace(delta, banks=banks))
 
 
 def test_contents_that_do_not_have_the_count_or_digest_are_corrupt() -> None:

@@ -231,14 +231,16 @@ def test_damaged_segment_is_logged_and_made_again(
     assert not watch.is_behind()
 
 
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), MemoryError()])
 def test_segment_cannot_be_read_now_it_stays_and_is_tried_again(
+    error: Exception,
     builder: Builder,
     config: Config,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: object) -> str:
-        raise OSError(24, "Too many open files")
+        raise error
 
     load(builder, 100, 20)
     builder.step()
