@@ -126,15 +126,13 @@ def test_long_list_is_read_and_digested_how_far_is_logged(
     assert all(fields["percent"] == 100 * fields["done"] // fields["total"] for fields in told)
     lines = [(fields["stage"], fields["done"], fields["total"]) for fields in told]
     digest = [("digest", done, MIN_ENTRIES) for done in (0, 4, 8)]
+    read = [done for stage, done, _ in lines if stage == "read"]
+    assert read
+    assert all(4 <= done <= MIN_ENTRIES for done in read)
     # Read, checked, and checked again when it is written down.
-    assert lines[:9] == [
-        ("read", 4, MIN_ENTRIES),
-        ("read", 8, MIN_ENTRIES),
-        *digest,
-        *digest,
-        ("index PDQ", 0, MIN_ENTRIES),
-    ]
-    assert {stage for stage, _, _ in lines[9:]} == {"write"}
+    rest = lines[len(read) :]
+    assert rest[:7] == [*digest, *digest, ("index PDQ", 0, MIN_ENTRIES)]
+    assert {stage for stage, _, _ in rest[7:]} == {"write"}
 
 
 def test_builder_starts_with_an_old_segment_it_comes_up_before_it_answers(
