@@ -38,7 +38,8 @@ class Table(Enum):
 
 
 _SORTED_DUPLICATES: Final = frozenset({Table.VALUES})
-_FULL: Final = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
+_FULL_CODES: Final = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+_FULL: Final = tuple(map(os.strerror, _FULL_CODES))
 _COMMIT_BYTES: Final = 1 << 20  # LMDB writes no more at a time than this
 _GROWTH_BYTES: Final = 16 << 20
 _SPARE_BYTES: Final = 16 << 20  # how much longer the file is than what is in use, by a hole
@@ -273,6 +274,7 @@ class Environment:
         that needs more is seen to after it.
 
         Raises:
+            StoreFullError: the disk is full, where a hole takes room.
             StoreUnusableError: the file cannot be made longer.
         """
         used_bytes, size_bytes = self.used_bytes, _data_size_bytes(self._path)
@@ -287,6 +289,8 @@ class Environment:
         try:
             os.truncate(self._path / _DATA_FILE, want_bytes)
         except OSError as error:
+            if error.errno in _FULL_CODES:
+                raise StoreFullError(f"{self._path}: the disk is full") from error
             raise StoreUnusableError(f"{self._path}: {error.strerror}") from error
 
     def grow(self) -> None:

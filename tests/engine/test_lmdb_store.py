@@ -1,5 +1,6 @@
 """The store on LMDB: what every store promises, and what files, locks and processes add."""
 
+import errno
 import os
 import random
 import subprocess
@@ -300,6 +301,24 @@ def test_store_opens_after_a_withdrawal_that_frees_its_end(seed: int, path: Path
         head = writer.head()
     with LmdbReader(path) as reader:
         assert reader.head() == head
+
+
+@pytest.mark.parametrize(
+    ("code", "want"), [(errno.ENOSPC, StoreFullError), (errno.EACCES, StoreUnusableError)]
+)
+def test_file_cannot_be_made_longer_nothing_is_changed(
+    path: Path, code: int, want: type[EngineError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with LmdbWriter(path) as writer:
+        head = writer.head()
+        os.truncate(path / "data.mdb", writer.environment.used_bytes)
+        monkeypatch.setattr(os, "truncate", fail)
+        with pytest.raises(want):
+            writer.put_bank("REMOVED", BankPolicy())
+        assert writer.head() == head
 
 
 @pytest.mark.parametrize("damaged", [1, 28, 58])  # three hashes an item
