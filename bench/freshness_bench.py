@@ -5,7 +5,8 @@ is the new one on every one of some connections, which the kernel gives to the s
 moments of the commits are spread over the server's polling.
 
 Meanwhile hashes may be listed at some rate, and right before it an eighth of the list, which has
-the server build another segment. What that does to other people's checks is measured, too.
+the server build another segment. What that does to other people's checks is measured, too: by
+itself while the workers take up the eighth, and from then on until the segment is there.
 """
 
 import random
@@ -52,13 +53,16 @@ class _Background:
         self._bank_id = writer.banks()[0].bank_id
         self._chance = np.random.default_rng(seed + 11)
         self._end = threading.Event()
-        self.listed = 0
+        self.newest: Values = np.empty((0, 32), np.uint8)
 
-    @contextmanager
-    def running(self, bulk: int, rate_per_s: int) -> Iterator[Self]:
-        """Lists `bulk` hashes, and then so many a second for the block."""
+    def list_bulk(self, bulk: int) -> None:
+        """Lists so many hashes at once."""
         for start in range(0, bulk, _BULK):
             self._list(min(_BULK, bulk - start))
+
+    @contextmanager
+    def running(self, rate_per_s: int) -> Iterator[Self]:
+        """Lists so many hashes a second for the block."""
         with ThreadPoolExecutor(1) as pool:
             work = pool.submit(self._run, rate_per_s)
             try:
@@ -76,10 +80,10 @@ class _Background:
                 listed += due
 
     def _list(self, count: int) -> None:
-        fresh = new_items(self._chance.integers(0, 256, (count, 32), np.uint8))
+        fresh = self._chance.integers(0, 256, (count, 32), np.uint8)
         with self._lock:
-            self._writer.load(self._bank_id, fresh)
-        self.listed += count
+            self._writer.load(self._bank_id, new_items(fresh))
+        self.newest = fresh[-1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +138,21 @@ def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), worker
         rows.append({"what": "checks, quiet", **loaders.run(job).latencies.row()})
         if meanwhile.load_rate_per_s or bulk:
             background = _Background(writer, lock, work.seed)
+            if bulk:
+                background.list_bulk(bulk)
+                what = f"checks, while {bulk:,} are taken up"
+                rows.append({"what": what, **loaders.run(job).latencies.row()})
+                _await_known(server.match, background.newest[0])
             before = _segments(server)
-            with background.running(bulk, meanwhile.load_rate_per_s):
+            with background.running(meanwhile.load_rate_per_s):
                 load = _queried(loaders, job, server, before + meanwhile.during_build)
             built = _segments(server) - before
             row = {"what": "checks, meanwhile", **load.latencies.row()}
             rows.append({**row, "segments_built": built})
         background = _Background(writer, lock, work.seed + 1)
         before = _segments(server)
-        with background.running(bulk + bulk // 4, meanwhile.load_rate_per_s):
+        background.list_bulk(bulk + bulk // 4)
+        with background.running(meanwhile.load_rate_per_s):
             changed = _changed(server.match, writer, lock, extra, work.seed)
         built = _segments(server) - before
         rows = [{**row, "segments_built": built} for row in changed] + rows
@@ -184,12 +194,7 @@ def _changed(
     chance = random.Random(seed)  # noqa: S311
     bank_id = writer.banks()[0].bank_id
     loads_ms, withdrawals_ms = [], []
-    options = [("grpc.use_local_subchannel_pool", 1)]
-    with ExitStack() as stack:
-        stubs = [
-            Stub(stack.enter_context(grpc.insecure_channel(address, options)))
-            for _ in range(CHANNELS)
-        ]
+    with _stubs(address) as stubs:
         for value in values:
             request = _request(value)
             time.sleep(chance.random() * _PHASE_S)
@@ -207,6 +212,27 @@ def _changed(
         {"what": "load to KNOWN", **percentiles(np.array(loads_ms), "ms")},
         {"what": "withdraw to NOVEL", **percentiles(np.array(withdrawals_ms), "ms")},
     ]
+
+
+@contextmanager
+def _stubs(address: str) -> Iterator[Sequence[Stub]]:
+    """Connections of their own, which the kernel gives to the workers."""
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    with ExitStack() as stack:
+        yield [
+            Stub(stack.enter_context(grpc.insecure_channel(address, options)))
+            for _ in range(CHANNELS)
+        ]
+
+
+def _await_known(address: str, value: Values) -> None:
+    """Waits until the workers know a hash that was listed.
+
+    Raises:
+        TimeoutError: they do not.
+    """
+    with _stubs(address) as stubs:
+        _wait_ms(stubs, _request(value), types_pb2.VERDICT_KNOWN, time.perf_counter())
 
 
 def _request(value: Values) -> match_pb2.CheckRequest:

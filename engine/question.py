@@ -63,7 +63,9 @@ _TEXT_TYPES: Final = frozenset({HashType.TEXT_SHA256, HashType.SIMHASH, HashType
 
 def worth_as(item: Item, rules: Rules) -> MediaType:
     """What the hits of an item are worth: a picture wrapped in a document what it is by itself."""
-    return MediaType.IMAGE if _is_one_picture(item, rules) else item.media_type
+    if item.media_type is MediaType.DOCUMENT and _is_one_picture(item, rules):
+        return MediaType.IMAGE
+    return item.media_type
 
 
 def _is_one_picture(item: Item, rules: Rules) -> bool:
@@ -75,9 +77,7 @@ def _is_one_picture(item: Item, rules: Rules) -> bool:
     quality is worth is then judged as that of any picture.
     """
     rule = rules.types.get(HashType.PDQ)
-    if item.media_type is not MediaType.DOCUMENT or rule is None:
-        return False
-    if any(hash_.type in _TEXT_TYPES for hash_ in item.hashes):
+    if rule is None or any(hash_.type in _TEXT_TYPES for hash_ in item.hashes):
         return False
     pages, pictures = (
         [hash_ for hash_ in item.hashes if hash_.type is kind]

@@ -151,7 +151,10 @@ class Snapshot:
 
     def search_ns(self, item: Item) -> float:
         """About how long searching an item takes, to decide where to do it."""
-        return sum(self._query_ns.get(hash_.type, 0.0) for hash_ in item.hashes)
+        total_ns = 0.0
+        for hash_ in item.hashes:
+            total_ns += self._query_ns.get(hash_.type, 0.0)
+        return total_ns
 
     def judge(self, item: Item, without: Collection[ItemId] = ()) -> Verdict:
         """Says what an item is, without telling why.

@@ -30,7 +30,7 @@ def to_item(message: types_pb2.Item, max_hashes: int) -> Item:
     count = len(message.hashes)
     if count > max_hashes:
         raise LimitError("hashes", f"{count} hashes, want at most {max_hashes}")
-    return Item(media_type, tuple(to_hash(h, i) for i, h in enumerate(message.hashes)))
+    return Item(media_type, tuple(map(to_hash, message.hashes, range(count))))
 
 
 def to_hash(message: types_pb2.Hash, index: int) -> Hash:
