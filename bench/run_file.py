@@ -92,7 +92,10 @@ class Run:
         Raises:
             ValueError: it is none of this format.
         """
-        found = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            raise ValueError(f"{path.name}: no run file") from None
         if not isinstance(found, dict) or found.get("format") != FORMAT:
             raise ValueError(f"{path.name}: no run file of format {FORMAT}")
         return cls(found["kind"], found["settings"], found["rows"], found["command"])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Final
 
 from firstseen.errors import CallError, InvalidItemError
@@ -26,6 +27,7 @@ class Service(StrEnum):
     )
 
 
+_REFUSED: Final = "connection refused"
 # What gRPC's core says of a connection that did not come about (grpcio 1.85.3), in lower
 # case, and what that means. The first that is found counts.
 _REASONS: Final = (
@@ -35,7 +37,7 @@ _REASONS: Final = (
     ("handshake failed", "the TLS handshake failed"),
     ("http1.x server", "it speaks HTTP/1.1 and not gRPC"),
     ("errors resolving", "no such host"),
-    ("connection refused", "nothing listens there"),
+    (_REFUSED, "nothing listens there"),
 )
 _NOT_CONNECTED: Final = "failed to connect"
 _HUNG_UP: Final = ("socket closed", "connection reset")
@@ -65,7 +67,21 @@ class Callee:
                 if isinstance(self.security, Plaintext)
                 else "it hangs up, and may want a client certificate, or another one"
             )
+        if _REFUSED in said and not self._is_one_address():
+            # gRPC tells only of the one it tried last.
+            reason += f", or not on each address of {self._host()} (name one of them to be sure)"
         return f"the server cannot be reached{reason and ': '}{reason}"
+
+    def _host(self) -> str:
+        return self.address.rpartition(":")[0].strip("[]")
+
+    def _is_one_address(self) -> bool:
+        """Whether it is a number, and no name, which may stand for several."""
+        try:
+            ip_address(self._host())
+        except ValueError:
+            return False
+        return True
 
     @contextmanager
     def named(self) -> Iterator[None]:

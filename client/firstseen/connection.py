@@ -38,8 +38,8 @@ def _security(options: Namespace) -> Tls | Plaintext:
     try:
         # gRPC itself would only log, and then reach nobody.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        if pem["ca"] is not None:
-            context.load_verify_locations(cadata=pem["ca"].decode())
+        if options.ca:
+            context.load_verify_locations(options.ca)
         if options.cert:
             context.load_cert_chain(options.cert, options.key, password="")  # never asks for one
     except (ssl.SSLError, ValueError):

@@ -160,6 +160,9 @@ def test_wrong_use_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path
         with pytest.raises(SystemExit) as stop:
             main(words)
         assert stop.value.code == 2
+    (tmp_path / "text.json").write_text("# a page")
+    assert main(["report", str(tmp_path / "text.json")]) == 1
+    assert capsys.readouterr().err.endswith("bench: text.json: no run file\n")
     (tmp_path / "other.json").write_text("{}")
     assert main(["report", str(tmp_path / "other.json")]) == 1
     assert main(["report", str(tmp_path / "none.json")]) == 1

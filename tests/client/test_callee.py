@@ -147,6 +147,9 @@ def test_wrong_certificates_are_told(own: Pair, other: Pair) -> None:
 def test_address_where_nobody_is_is_told() -> None:
     reached = "the server cannot be reached"
     assert errors("127.0.0.1:1", Plaintext()) == {f"127.0.0.1:1: {reached}: nothing listens there"}
+    # gRPC tells of the address that it tried last, and a name may have more.
+    (said,) = errors("localhost:1", Plaintext())
+    assert said.endswith("there, or not on each address of localhost (name one of them to be sure)")
 
 
 def test_web_server_is_told() -> None:

@@ -166,9 +166,12 @@ def test_officers_command_asks_with_a_certificate(
     address: str,
     pairs: dict[str, Pair],
     photos: tuple[Path, ...],
+    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words = [str(photos[0]), "--server", address, "--ca", str(pairs["server"].certificate)]
+    authority = tmp_path / "ca.pem"  # a comment need not be ASCII
+    authority.write_bytes("# Főtanúsítvány\n".encode() + pairs["server"].certificate.read_bytes())
+    words = [str(photos[0]), "--server", address, "--ca", str(authority)]
     words += ["--cert", str(pairs["reviewer"].certificate), "--key", str(pairs["reviewer"].key)]
     assert main(["explain", *words]) == 0
     assert "item 12 of REMOVED, pdq 30 bits apart, 70 % of it" in capsys.readouterr().out
