@@ -114,6 +114,12 @@ def is_prose(head: bytes, name: str) -> bool:
     )
 
 
+def is_meant_as_list(text: bytes, name: str) -> bool:
+    """Whether a file is called as a list and has a hash in it, be it under unknown headings."""
+    found = _HASH_LIKE.search(text.decode("utf-8", "replace"))
+    return found is not None and Path(name).suffix.lower() in _BY_SUFFIX
+
+
 def read_file(
     stream: BinaryIO, name: str, defaults: Defaults, options: ReadOptions
 ) -> Iterable[Read]:

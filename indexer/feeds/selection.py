@@ -20,7 +20,13 @@ from firstseen.hashing.document_kind import HEAD_BYTES
 from firstseen.hashing.kind import media_type_of
 from firstseen.hashing.vpdq import looks_like_vpdq
 from indexer.feeds.lines import MAX_LINE_BYTES
-from indexer.feeds.opening import Format, ReadOptions, is_plain_text, read_file
+from indexer.feeds.opening import (
+    Format,
+    ReadOptions,
+    is_meant_as_list,
+    is_plain_text,
+    read_file,
+)
 from indexer.feeds.reading import Defaults, Place
 from indexer.feeds.regular import open_regular
 from indexer.feeds.rejects import HEADER
@@ -187,7 +193,6 @@ def list_format(text: bytes, name: str) -> Format | None:
         feed = read_file(BytesIO(text), name, Defaults(), ReadOptions(ignore_unknown=True))
         _, found = next(iter(feed), (0, ""))
     except InvalidInputError:
-        return None
-    if not isinstance(found, NewItem):
-        return None
-    return Format.HASHES
+        found = None
+    is_list = isinstance(found, NewItem) or is_meant_as_list(text, name)
+    return Format.HASHES if is_list else None

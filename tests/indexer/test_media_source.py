@@ -45,6 +45,7 @@ def folder(tmp_path: Path) -> Path:
     (made / "numbers.csv").write_text("name,value\nOne,1\n")
     (made / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0")
     (made / "hashes.csv").write_text(f"pdq,quality\n{value(1).hex()},100\n")
+    (made / "of-others.csv").write_text(f"FilePath,Hash\na.jpg,{value(1).hex()}\n")
     (made / "list.txt").write_text(pdq_lines(2))
     (made / "list.ndjson").write_text(NDJSON_LINE)
     (made / "clip.vpdq.txt").write_text(VPDQ_LINE)
@@ -76,7 +77,7 @@ def test_what_lies_beside_material_is_passed_over_and_named(folder: Path) -> Non
         "Licence-MIT.txt": about,
         "README.md": about,
         "Thumbs.db": "of a file manager",
-        **dict.fromkeys(["hashes.csv", "list.ndjson", "list.txt"], a_list),
+        **dict.fromkeys(["hashes.csv", "of-others.csv", "list.ndjson", "list.txt"], a_list),
         "clip.vpdq.txt": "vPDQ",
         "report.csv": a_list,
     }
@@ -133,7 +134,7 @@ def test_load_tells_each_kind_and_what_it_passed_over(
     assert not any(row[0] == "videos" for row in rows)
     assert 'README.md,passed over,"a text about the folder: ' in rejects.read_text()
     assert "hashed as documents, 3 plain texts: deep/speech.txt, letter.md, numbers.csv\n" in err
-    assert "and 8 more\n" in err
+    assert "and 9 more\n" in err
     assert main(words) == 0
     assert capsys.readouterr().out.startswith(
         "nothing added, all is listed already: bank REMOVED\n"
