@@ -250,7 +250,8 @@ def _add_withdraw(commands: Subparsers) -> None:
         nargs="?",
         metavar="FILE|FOLDER|-",
         help="a list in any format that load reads: every item with any of its hashes goes; or a "
-        "picture, video, document or folder: what was loaded from the same files goes",
+        "picture, video, document or folder: what was loaded from the same files goes; a folder's "
+        "vPDQ lists are not looked at: name each",
     )
     command.add_argument(
         "--item",

@@ -94,6 +94,9 @@ class _Layout:
         Raises:
             InvalidInputError: a column is unknown, twice there, or missing.
         """
+        # As some spreadsheets write them; the one "column" is too long to be shown.
+        if len(names) == 1 and any(sign in names[0] for sign in ";\t"):
+            raise InvalidInputError("header", "want columns separated by commas")
         at: dict[str, int] = {}
         for index, raw in enumerate(names):
             name = raw.strip().lower()

@@ -122,6 +122,8 @@ def test_item_without_end_is_rejected_in_little_memory() -> None:
         ("", "missing"),
         ("value", "want hash_type and value"),
         ("pdq,colour", "unknown column 'colour'"),
+        ("pdq;quality", "want columns separated by commas"),
+        ("pdq\tquality", "want columns separated by commas"),
         ("pdq,pdq", "there twice"),
         ("pdq,value,hash_type", "either"),
         (PDQ, "unknown column (a name of 64 characters)"),
