@@ -309,9 +309,10 @@ def test_segment_is_found_damaged_and_the_store_is_replaced_the_new_one_is_read(
     assert mapped.view().snapshot.checkpoint.entry_count == 5
 
 
-def test_server_starts_with_an_old_segment_it_comes_up_in_steps_and_reads_no_whole_list(
+def behind_by_five(
     path: Path, clock: FakeClock, folder: SegmentFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> Refresher:
+    """One that has not stepped yet, whose segment is five items old; a poll takes two."""
     monkeypatch.setattr(refresh, "Follower", partial(Follower, max_poll_entries=2))
     refresher = Refresher(
         lambda: FlakyStore(path), StoreConfig(path), clock, segments=SegmentWatch(folder, clock)
@@ -319,6 +320,13 @@ def test_server_starts_with_an_old_segment_it_comes_up_in_steps_and_reads_no_who
     write_segment(refresher, folder)
     for number in range(10, 15):
         written(refresher).load(BankId(1), [new_item(number)])
+    return refresher
+
+
+def test_server_starts_with_an_old_segment_it_comes_up_in_steps_and_reads_no_whole_list(
+    path: Path, clock: FakeClock, folder: SegmentFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refresher = behind_by_five(path, clock, folder, monkeypatch)
     monkeypatch.setattr(FlakyStore, "contents", None)
     steps = [(refresher.step(), refresher.is_loaded()) for _ in range(3)]
     assert steps == [(0, False), (0, False), (50, True)]
@@ -333,13 +341,7 @@ def test_old_segment_cannot_be_followed_on_the_whole_list_is_read(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(refresh, "Follower", partial(Follower, max_poll_entries=2))
-    refresher = Refresher(
-        lambda: FlakyStore(path), StoreConfig(path), clock, segments=SegmentWatch(folder, clock)
-    )
-    write_segment(refresher, folder)
-    for number in range(10, 15):
-        written(refresher).load(BankId(1), [new_item(number)])
+    refresher = behind_by_five(path, clock, folder, monkeypatch)
     refresher.step()
     monkeypatch.setattr(FlakyStore, "delta", raising(CorruptError("record 4")))
     assert refresher.step() == 50
