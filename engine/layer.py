@@ -121,6 +121,8 @@ class Part:
 
     def without(self, ranges: Sequence[IdRange]) -> tuple["Part", Columns]:
         """The part less the entries in `ranges`, and those entries."""
+        if not ranges:  # most changes only add
+            return self, self.columns.select(np.empty(0, np.int64))
         rows = self.columns.rows_in(ranges)
         rows = rows[self.alive[rows]]
         if not len(rows):
@@ -230,10 +232,6 @@ class Layer:
         """
         if not removed and not len(added):
             return self, added
-        if not removed:
-            # Most changes only add: nothing has to be looked for, part by part.
-            none = added.select(np.zeros(0, np.int64))
-            return Layer(self._joined([*self.parts], added), self.choose), none
         parts, taken = [], []
         for part in self.parts:
             rest, gone = part.without(removed)
