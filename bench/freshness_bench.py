@@ -138,12 +138,13 @@ def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), worker
         rows.append({"what": "checks, quiet", **loaders.run(job).latencies.row()})
         if meanwhile.load_rate_per_s or bulk:
             background = _Background(writer, lock, work.seed)
+            # Counted from here on: of a short list it may be built before the bulk is taken up.
+            before = _segments(server)
             if bulk:
                 background.list_bulk(bulk)
                 what = f"checks, while {bulk:,} are taken up"
                 rows.append({"what": what, **loaders.run(job).latencies.row()})
                 _await_known(server.match, background.newest[0])
-            before = _segments(server)
             with background.running(meanwhile.load_rate_per_s):
                 load = _queried(loaders, job, server, before + meanwhile.during_build)
             built = _segments(server) - before
