@@ -93,14 +93,14 @@ class BoundSearch:
         self._block_at = self._block.ctypes.data
         self._query_bytes = words * 8
 
-    def nearest(self, queries: bytes, passed_over: int) -> Distances | None:
+    def nearest(self, passed_over: int, queries: bytes) -> Distances | None:
         """The nearest hits of one or more questions, or None when all are to be weighed.
 
         That is when there are too many, or no memory.
 
         Args:
-            queries: the values, one after the other.
             passed_over: as `tally.nearest`.
+            queries: the values, one after the other.
         """
         count = len(queries) // self._query_bytes
         both = _nearest(self._block_at, queries, count, passed_over)

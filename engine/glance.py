@@ -6,18 +6,21 @@ nothing is collected of the listed items. Whenever more than that could matter, 
 nothing and all hits are weighed (`evidence`). Both ways come to the same verdict.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Final
 
+import numpy as np
+
 from engine.errors import CorruptError
 from engine.evidence import makes_match_alone
-from engine.hashes import SPECS, HashType, MediaType
+from engine.hashes import SPECS, HashType, Item, MediaType
 from engine.index import Bound
 from engine.layer import Layer, Part
 from engine.limits import Limits
-from engine.question import Question
+from engine.policy import Rules
 from engine.search import SLICE_QUERIES, most_hits
 from engine.tally import NO_MEDIA, NOTHING, Distances, Rows, nearest
 from engine.verdict import Nearness
@@ -27,6 +30,13 @@ Nearest = tuple[Nearness | None, Nearness | None]
 
 _DOCUMENT: Final = int(MediaType.DOCUMENT)  # plain, for compiled code
 _NONE: Final[Distances] = (NOTHING, NOTHING)
+# Hits of all hash types are ranked by one number each: distances of look-alikes lie beyond this,
+# those of equal files are 0.
+_ALIKE: Final = 1 << 16
+
+
+Finder = Callable[[bytes], Distances | None]
+"""The nearest hits of values that are put one after the other; None when there are too many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +68,60 @@ class _Look:
         )
         return cls(part, rows, part.index.bind(limits.max_distance_bits, rows))
 
-    def nearest(
-        self, question: Question, max_distance_bits: int, max_hits: int, passed_over: int
-    ) -> Distances | None:
-        """The nearest hits; None when there are too many: over `max_hits`, or fewer if bound."""
+    def finder(
+        self, passed_over: int, size_bytes: int, max_distance_bits: int, max_hits: int
+    ) -> Finder:
+        """What finds the nearest hits, of `max_hits` at most; of fewer if bound."""
         if self.bound is not None:
-            return self.bound.nearest(b"".join(question.values), passed_over)
-        hits = self.part.hits(question.queries(), max_distance_bits, max_hits)
+            return partial(self.bound.nearest, passed_over)
+        return partial(self._nearest, passed_over, size_bytes, max_distance_bits, max_hits)
+
+    def _nearest(
+        self,
+        passed_over: int,
+        size_bytes: int,
+        max_distance_bits: int,
+        max_hits: int,
+        values: bytes,
+    ) -> Distances | None:
+        queries = np.frombuffer(values, np.uint8).reshape(-1, size_bytes)
+        hits = self.part.hits(queries, max_distance_bits, max_hits)
         if not len(hits):
             return _NONE
         if len(hits) > max_hits:
             return None
         return nearest(hits.rows, hits.distances_bits, *self.rows, passed_over)
+
+
+@dataclass(frozen=True, slots=True)
+class _Aim:
+    """What the hashes of one type in items of one media type are looked up in, and what for.
+
+    Attributes:
+        finders: one for each part of the list.
+        is_alone: whether one hit makes a match by itself.
+        rank: of a hit at no distance.
+    """
+
+    finders: list[Finder]
+    is_alone: bool
+    rank: int
+
+    @classmethod
+    def of(
+        cls, media_type: MediaType, hash_type: HashType, looks: list[_Look], limits: Limits
+    ) -> "_Aim":
+        """Arranges it; there is at least one part."""
+        spec = SPECS[hash_type]
+        is_alone = makes_match_alone(media_type, hash_type)
+        passed_over = _DOCUMENT if is_alone and hash_type is HashType.PDQ else NO_MEDIA
+        # Together no more than makes one ask whether they say anything.
+        max_hits = most_hits(is_bounded=limits.is_bounded) // len(looks)
+        finders = [
+            look.finder(passed_over, spec.size_bytes, limits.max_distance_bits, max_hits)
+            for look in looks
+        ]
+        return cls(finders, is_alone, _ALIKE if spec.perceptual else 0)
 
 
 class Glance:
@@ -79,6 +131,7 @@ class Glance:
         self,
         layers: Mapping[HashType, Layer],
         limits: Mapping[HashType, Limits],
+        rules: Rules,
         before: "Glance | None" = None,
     ) -> None:
         """Hands the searches what they look at.
@@ -86,12 +139,12 @@ class Glance:
         Args:
             layers: the list.
             limits: of the banks, for each hash type that is searched.
+            rules: of the banks.
             before: of the snapshot before, with the same limits; what it has is not made anew.
 
         Raises:
             CorruptError: an entry is of no bank.
         """
-        self._limits = limits
         made = {} if before is None else {id(look.part): look for look in before.looks()}
         self._looks = {
             hash_type: [
@@ -101,59 +154,55 @@ class Glance:
             ]
             for hash_type, own in limits.items()
         }
+        self._aims = {
+            media_type: {
+                hash_type: _Aim.of(media_type, hash_type, looks, limits[hash_type])
+                for hash_type in searched
+                if (looks := self._looks[hash_type])
+            }
+            for media_type, searched in rules.searched.items()
+        }
 
     def looks(self) -> Iterator[_Look]:
         """Every part of every hash type."""
         return chain.from_iterable(self._looks.values())
 
-    def nearest(
-        self, media_type: MediaType, questions: Mapping[HashType, Question]
-    ) -> Nearest | None:
-        """The nearest matches, or None when all hits have to be weighed.
-
-        Args:
-            media_type: what the hits are worth.
-            questions: what is searched.
-        """
-        known: list[Nearness] = []
-        cleared: list[Nearness] = []
-        doubtful: list[Nearness] = []
+    def nearest(self, item: Item) -> Nearest | None:
+        """The nearest matches of an item, or None when all hits have to be weighed."""
+        aims = self._aims[item.media_type]
+        values: dict[HashType, list[bytes]] = {}
+        for hash_ in item.hashes:
+            hash_type = hash_.type
+            if hash_type in values:
+                values[hash_type].append(hash_.value)
+            elif hash_type in aims:
+                values[hash_type] = [hash_.value]
+        known = cleared = doubtful = NOTHING
         is_clear = True
-        for hash_type, question in questions.items():
-            looks = self._looks[hash_type]
-            if not looks:
-                continue
-            if len(question.values) > SLICE_QUERIES:
+        for hash_type, own in values.items():
+            if len(own) > SLICE_QUERIES:
                 return None
-            alone = makes_match_alone(media_type, hash_type)
-            passed_over = _DOCUMENT if alone and hash_type is HashType.PDQ else NO_MEDIA
-            limits = self._limits[hash_type]
-            # Together no more than makes one ask whether they say anything.
-            max_hits = most_hits(is_bounded=limits.is_bounded) // len(looks)
-            for look in looks:
-                found = look.nearest(question, limits.max_distance_bits, max_hits, passed_over)
+            aim = aims[hash_type]
+            joined = own[0] if len(own) == 1 else b"".join(own)
+            for find in aim.finders:
+                found = find(joined)
                 if found == _NONE:
                     continue
                 if found is None:
                     return None
-                of_known, of_cleared = (_nearness(hash_type, distance) for distance in found)
-                if alone:
-                    known += of_known
-                    cleared += of_cleared
+                of_known, of_cleared = found
+                if aim.is_alone:
+                    known = min(known, of_known + aim.rank)
+                    cleared = min(cleared, of_cleared + aim.rank)
                 else:
                     is_clear = False
-                    doubtful += of_cleared
-        nearest_known = min(known, default=None)
-        if is_clear:
-            return nearest_known, min(cleared, default=None)
+                    doubtful = min(doubtful, of_cleared + aim.rank)
         # What is near may match or not: a known match stands if nothing cleared could be as near.
-        if nearest_known is None or any(rival <= nearest_known for rival in cleared + doubtful):
+        if not is_clear and known >= min(cleared, doubtful, NOTHING):
             return None
-        return nearest_known, None
+        return _nearness(known), _nearness(cleared) if is_clear else None
 
 
-def _nearness(hash_type: HashType, distance_bits: int) -> list[Nearness]:
-    """A whole match at a distance, if there is one."""
-    if distance_bits == NOTHING:
-        return []
-    return [Nearness(SPECS[hash_type].perceptual, 0, distance_bits)]
+def _nearness(rank: int) -> Nearness | None:
+    """The whole match of a rank, if there is one."""
+    return None if rank >= NOTHING else Nearness(rank >= _ALIKE, 0, rank % _ALIKE)

@@ -60,7 +60,7 @@ NO_HITS: Final = Hits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, 
 class Bound(Protocol):
     """See `Index.bind`."""
 
-    def nearest(self, queries: bytes, passed_over: int) -> Distances | None:
+    def nearest(self, passed_over: int, queries: bytes, /) -> Distances | None:
         """See `BoundSearch.nearest`."""
 
 

@@ -24,6 +24,7 @@ MAX_BANK_ID: Final = 65_535  # two bytes beside every entry in memory
 # The field's convention for bank names (Meta's Hasher-Matcher-Actioner).
 BANK_NAME: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,63}\Z")
 MAX_NOTE_BYTES: Final = 1_000
+UNKNOWN_QUALITY: Final = -1  # under any limit but that of a type which has no quality
 _TELLING: Final = frozenset(t for t, s in SPECS.items() if s.perceptual) - {HashType.PDQ_TILE}
 
 
@@ -155,8 +156,9 @@ class Rules:
         banks: every bank by its id, disabled ones too.
         types: one rule for each hash type that an enabled bank lists.
         judged: for each media type, the hash types an enabled known bank can judge.
-        telling: for each media type, those of them by which "no match" means something: perceptual
-            ones, but no tiles, which say nothing about the whole.
+        telling: for each media type, those of them by which "no match" means something, with the
+            quality that this takes: perceptual ones, but no tiles, which say nothing about the
+            whole.
         searched: for each media type, what is searched for a verdict: those that an enabled
             known or cleared bank lists.
         reviewed: for each media type, what is searched for a reviewer.
@@ -165,7 +167,7 @@ class Rules:
     banks: Mapping[BankId, Bank]
     types: Mapping[HashType, TypeRule]
     judged: Mapping[MediaType, frozenset[HashType]]
-    telling: Mapping[MediaType, frozenset[HashType]]
+    telling: Mapping[MediaType, Mapping[HashType, int]]
     searched: Mapping[MediaType, frozenset[HashType]]
     reviewed: Mapping[MediaType, frozenset[HashType]]
 
@@ -183,7 +185,12 @@ class Rules:
         judged, telling, searched, reviewed = {}, {}, {}, {}
         for media, decisive in JUDGED_TYPES.items():
             judged[media] = decisive & known
-            telling[media] = judged[media] & _TELLING
+            telling[media] = {
+                hash_type: types[hash_type].min_quality
+                if SPECS[hash_type].has_quality
+                else UNKNOWN_QUALITY
+                for hash_type in judged[media] & _TELLING
+            }
             # Where nothing could become known, nothing needs to be cleared.
             searched[media] = decisive & types.keys() if judged[media] else frozenset()
             reviewed[media] = (decisive | SUPPORTING_TYPES[media]) & types.keys()

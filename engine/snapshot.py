@@ -4,9 +4,9 @@ A snapshot never changes, so a server answers from one without locks and takes u
 next by replacing one reference: `snapshot = snapshot.advance(delta)`. How one item
 is judged:
 
-    question.ask         its hash types -> queries, each value once
-    -> Glance            the nearest matches, where one hit is enough to be one; else
-       Layer.search      within the widest limit of any enabled bank
+    Glance               the nearest matches, where one hit is enough to be one; else
+       question.ask      its hash types -> queries, each value once
+       -> Layer.search   within the widest limit of any enabled bank
        -> _within        only what is within the limit of its own bank
        -> assess         which listed items match by it
     -> verdict.decide    by the nearest known and the nearest cleared match
@@ -114,7 +114,7 @@ class Snapshot:
             hash_type: layers[hash_type].query_ns(rule.max_distance_bits)
             for hash_type, rule in rules.types.items()
         }
-        return cls(checkpoint, rules, layers, limits, query_ns, Glance(layers, limits))
+        return cls(checkpoint, rules, layers, limits, query_ns, Glance(layers, limits, rules))
 
     def advance(self, delta: Delta) -> "Snapshot":
         """The snapshot at the delta's head; what did not change is shared.
@@ -146,7 +146,7 @@ class Snapshot:
             else layers[hash_type].query_ns(self.rules.types[hash_type].max_distance_bits)
             for hash_type, known_ns in self._query_ns.items()
         }
-        glance = Glance(layers, self._limits, self._glance)
+        glance = Glance(layers, self._limits, self.rules, self._glance)
         return Snapshot(delta.head, self.rules, layers, self._limits, query_ns, glance)
 
     def search_ns(self, item: Item) -> float:
@@ -167,14 +167,13 @@ class Snapshot:
             without: listed items that count for nothing: they were withdrawn meanwhile.
         """
         media_type = worth_as(item, self.rules)
-        types = self.rules.searched[item.media_type]
-        if media_type is not item.media_type:
-            types = types | self.rules.searched[media_type]
-        questions = ask(item, types)
+        if media_type is item.media_type and not without:
+            glanced = self._glance.nearest(item)
+            if glanced is not None:
+                return decide(item, *glanced, self.rules)
+        types = self.rules.searched[item.media_type] | self.rules.searched[media_type]
         common: set[int] = set()
-        nearest = None if without else self._glance.nearest(media_type, questions)
-        if nearest is None:
-            nearest = self._nearest(media_type, questions, common, without)
+        nearest = self._nearest(media_type, ask(item, types), common, without)
         return decide(item, *nearest, self.rules, common, media_type)
 
     def _nearest(

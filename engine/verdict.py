@@ -9,8 +9,8 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from engine.entries import EntryId, ItemId
-from engine.hashes import SPECS, Hash, HashType, Item, MediaType
-from engine.policy import BankId, Rules
+from engine.hashes import SPECS, HashType, Item, MediaType
+from engine.policy import UNKNOWN_QUALITY, BankId, Rules
 
 
 class Verdict(IntEnum):
@@ -105,7 +105,10 @@ def decide(
     if worth_as is not None and worth_as is not item.media_type:
         kinds += (worth_as,)
         judged |= rules.judged[worth_as]
-    if not any(hash_.type in judged for hash_ in item.hashes):
+    for hash_ in item.hashes:  # not `any`: this is asked for nearly every item, as what follows
+        if hash_.type in judged:
+            break
+    else:
         return Verdict.UNSUPPORTED
     # An equal file that was cleared is what it is, whatever else it looks like.
     if cleared is not None and not cleared.alike:
@@ -113,7 +116,7 @@ def decide(
     if common and any(_is_blinded(item, kind, rules, common) for kind in kinds):
         return Verdict.UNSURE
     if cleared is None:
-        for kind in kinds:  # not `all`: this is asked for nearly every item
+        for kind in kinds:
             if not _was_judged(item, kind, rules, common):
                 return Verdict.UNSURE
     return Verdict.NOVEL
@@ -146,14 +149,10 @@ def _was_judged(item: Item, kind: MediaType, rules: Rules, common: Collection[in
     telling = rules.telling[kind]
     has_perceptual = False
     for index, hash_ in enumerate(item.hashes):
-        if hash_.type in telling:
+        least = telling.get(hash_.type)
+        if least is not None:
             has_perceptual = True
-            if index not in common and _is_good(hash_, rules):
+            quality = UNKNOWN_QUALITY if hash_.quality is None else hash_.quality
+            if index not in common and quality >= least:
                 return True
     return not has_perceptual
-
-
-def _is_good(hash_: Hash, rules: Rules) -> bool:
-    if not SPECS[hash_.type].has_quality:
-        return True
-    return hash_.quality is not None and hash_.quality >= rules.types[hash_.type].min_quality

@@ -39,7 +39,7 @@ from server.service import MatchService, search_pool
 from server.telemetry import SUMMARY_INTERVAL_MS, CallCounts, log, log_crash
 
 # How often health is brought in line with the list.
-HEALTH_INTERVAL_MS: Final = 20
+HEALTH_INTERVAL_MS: Final = 100
 _HEALTH_NAMES: Final = ("", MATCH_SERVICE, REVIEW_SERVICE)
 _Status = health_pb2.HealthCheckResponse.ServingStatus
 

@@ -140,7 +140,7 @@ def require_deadline(context: Context) -> None:
     Raises:
         InvalidInputError: it has no deadline, or one further than a day away.
     """
-    remaining_s = cast("float | None", context.time_remaining())
+    remaining_s: float | None = context.time_remaining()
     if remaining_s is None or remaining_s > MAX_DEADLINE_S:
         raise InvalidInputError("deadline", "required")
 
@@ -200,10 +200,13 @@ class _Runner:
         guard: Guard | None,
     ) -> None:
         self._method = f"{service}/{name}"
-        self._needs_deadline = service.startswith(_OWN_PREFIX)
+        is_own = service.startswith(_OWN_PREFIX)
+        self._weight = int(is_own)  # among the calls that the end waits for: no health's watchers
         self._counts = counts
         self._room = room
-        self._guard = guard
+        self._checks = [_check(guard)] if guard is not None else []
+        if is_own:
+            self._checks.append(require_deadline)
 
     def handler(self, own: grpc.RpcMethodHandler[Any, Any]) -> grpc.RpcMethodHandler[Any, Any]:
         """The method, wrapped."""
@@ -224,16 +227,17 @@ class _Runner:
         """A method with one answer."""
 
         async def run(request: object, context: Context) -> object:
-            self._open(1)
+            self._counts.open_calls += self._weight
             try:
                 with self._room:
-                    self._admit(context)
+                    for check in self._checks:
+                        check(context)
                     answer = await behavior(_readable(request), context)
             except BaseException as error:
                 await self._end(error, context)
                 raise
             finally:
-                self._open(-1)
+                self._counts.open_calls -= self._weight
             self._counts.add(self._method, "OK")
             return answer
 
@@ -243,10 +247,11 @@ class _Runner:
         """A method with many answers, whether it yields or writes them."""
 
         async def run(request: Any, context: Context) -> None:  # noqa: ANN401
-            self._open(1)
+            self._counts.open_calls += self._weight
             try:
                 with self._room:
-                    self._admit(context)
+                    for check in self._checks:
+                        check(context)
                     many = hasattr(request, "__aiter__")
                     answers = behavior(_each(request) if many else _readable(request), context)
                     if hasattr(answers, "__aiter__"):
@@ -258,22 +263,10 @@ class _Runner:
                 await self._end(error, context)
                 raise
             finally:
-                self._open(-1)
+                self._counts.open_calls -= self._weight
             self._counts.add(self._method, "OK")
 
         return run
-
-    def _open(self, change: int) -> None:
-        """Counts the calls under way that the end waits for: not those of health's watchers."""
-        if self._needs_deadline:
-            self._counts.open_calls += change
-
-    def _admit(self, context: Context) -> None:
-        refusal = None if self._guard is None else self._guard(context)
-        if refusal is not None:
-            raise _DeniedError(refusal)
-        if self._needs_deadline:
-            require_deadline(context)
 
     async def _end(self, error: BaseException, context: Context) -> None:
         """Counts and says an error; returns only when the caller is to raise it as it is."""
@@ -297,6 +290,17 @@ class _Runner:
 
 class _DeniedError(Exception):
     """The caller may not call this service."""
+
+
+def _check(guard: Guard) -> Callable[[Context], None]:
+    """What raises when a guard refuses the caller."""
+
+    def check(context: Context) -> None:
+        refusal = guard(context)
+        if refusal is not None:
+            raise _DeniedError(refusal)
+
+    return check
 
 
 def _ended_with(context: Context) -> str:

@@ -42,7 +42,9 @@ def to_hash(message: types_pb2.Hash, index: int) -> Hash:
     hash_type = _HASH_TYPES.get(message.type)
     if hash_type is None:
         raise InvalidInputError(f"hashes[{index}].type", _unknown(message.type))
-    quality = message.quality if message.HasField("quality") else None
+    quality: int | None = message.quality
+    if quality == 0 and not message.HasField("quality"):
+        quality = None
     if quality is None and SPECS[hash_type].has_quality:
         raise InvalidInputError(f"hashes[{index}].quality", f"required for {hash_type.name}")
     position = message.WhichOneof("position")

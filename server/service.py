@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from engine.errors import NotReadyError
 from engine.hashes import Item
-from engine.snapshot import Snapshot
 from engine.verdict import Verdict
 from firstseen.v1 import match_pb2, match_pb2_grpc
 from server.boundary import CODES, Context, status_of
@@ -35,11 +34,6 @@ def search_pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="search")
 
 
-def is_quick(snapshot: Snapshot, item: Item) -> bool:
-    """Whether an item is searched faster than a thread would be worth."""
-    return snapshot.search_ns(item) <= INLINE_NS
-
-
 class MatchService(match_pb2_grpc.MatchServiceServicer):
     """See `firstseen/v1/match.proto`."""
 
@@ -61,7 +55,9 @@ class MatchService(match_pb2_grpc.MatchServiceServicer):
         """Checks one item."""
         view = self._refresher.view()
         item = to_item(request.item, self._limits.max_hashes_per_item)
-        return view.responses[await self._judge(view, item)]
+        if view.snapshot.search_ns(item) <= INLINE_NS:
+            return view.responses[view.snapshot.judge(item)]
+        return view.responses[await self._search(view, item)]
 
     async def CheckStream(
         self, request_iterator: AsyncIterator[match_pb2.CheckStreamRequest], context: Context
@@ -128,19 +124,19 @@ class MatchService(match_pb2_grpc.MatchServiceServicer):
         try:
             view = self._refresher.view()
             item = to_item(request.item, self._limits.max_hashes_per_item)
-            if is_quick(view.snapshot, item):
+            if view.snapshot.search_ns(item) <= INLINE_NS:
                 return self._answered(request, view, view.snapshot.judge(item))
         except NotReadyError:
             raise
         except Exception as error:  # noqa: BLE001  one item's fault is not the next one's
             return self._refused(request, error)
-        return asyncio.create_task(self._search(request, view, item))
+        return asyncio.create_task(self._outcome(request, view, item))
 
-    async def _search(
+    async def _outcome(
         self, request: match_pb2.CheckStreamRequest, view: View, item: Item
     ) -> _Outcome:
         try:
-            return self._answered(request, view, await self._judge(view, item))
+            return self._answered(request, view, await self._search(view, item))
         except Exception as error:  # noqa: BLE001  as above
             return self._refused(request, error)
 
@@ -171,8 +167,7 @@ class MatchService(match_pb2_grpc.MatchServiceServicer):
             list_age_ms=self._refresher.age_ms(),
         )
 
-    async def _judge(self, view: View, item: Item) -> Verdict:
-        if is_quick(view.snapshot, item):
-            return view.snapshot.judge(item)
+    async def _search(self, view: View, item: Item) -> Verdict:
+        """Judges an item in a thread."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, view.snapshot.judge, item)

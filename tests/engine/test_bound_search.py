@@ -76,7 +76,7 @@ def test_nearest_hits_are_those_of_every_hit(count: int, passed_over: int) -> No
     for _ in range(40):
         asked = near(listed[chance.integers(0, ROWS, count)], chance)
         want = by_hand(listed, rows, asked, passed_over)
-        assert search.nearest(asked.tobytes(), passed_over) == want
+        assert search.nearest(passed_over, asked.tobytes()) == want
         seen.add((want[0] == NOTHING, want[1] == NOTHING))
     assert len(seen) > 1 or count == 20
 
@@ -85,14 +85,14 @@ def test_far_question_finds_nothing() -> None:
     chance = np.random.default_rng(SEED)
     listed, rows = listed_values(chance), some_rows(chance)
     asked = chance.integers(0, 256, 32, np.uint8).tobytes()
-    assert bound(listed, rows).nearest(asked, NO_MEDIA) == (NOTHING, NOTHING)
+    assert bound(listed, rows).nearest(NO_MEDIA, asked) == (NOTHING, NOTHING)
 
 
 def test_question_with_too_many_hits_is_not_answered() -> None:
     chance = np.random.default_rng(SEED)
     listed, rows = listed_values(chance), some_rows(chance)
     listed[:600] = listed[0]
-    assert bound(listed, rows).nearest(listed[0].tobytes(), NO_MEDIA) is None
+    assert bound(listed, rows).nearest(NO_MEDIA, listed[0].tobytes()) is None
 
 
 def test_search_that_fails_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +103,7 @@ def test_search_that_fails_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None
     search._block[bound_search._MASKS + 1] = 1 << 58  # more buckets than there is memory for
     failures: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda given: failures.append(given.exc_type))
-    assert search.nearest(listed[0].tobytes(), NO_MEDIA) is None
+    assert search.nearest(NO_MEDIA, listed[0].tobytes()) is None
     assert failures == [MemoryError]
 
 
@@ -120,7 +120,7 @@ def test_arrays_live_as_long_as_the_search() -> None:
     del listed, rows
     gc.collect()
     filler = [np.full((ROWS, 32), 7, np.uint8) for _ in range(8)]
-    assert search.nearest(asked.tobytes(), NO_MEDIA) == want
+    assert search.nearest(NO_MEDIA, asked.tobytes()) == want
     assert len(filler) == 8
 
 

@@ -12,7 +12,6 @@ from engine.index_choice import choosers
 from engine.index_kind import IndexKind
 from engine.mih_plan import Plan
 from engine.policy import BankRole, TypePolicy
-from engine.question import ask
 from engine.snapshot import Snapshot
 from engine.verdict import Verdict
 from tests.engine.some_items import some_item
@@ -61,8 +60,7 @@ def test_short_way_over_many_parts_says_what_weighing_says(
             # Without an item that is not listed: nothing less, but by the long way.
             weighed = followed.judge(item, without=[ItemId(0)])
             assert followed.judge(item) is weighed
-            asked = ask(item, followed.rules.searched[item.media_type])
-            short_count += followed._glance.nearest(item.media_type, asked) is not None
+            short_count += followed._glance.nearest(item) is not None
     assert part_count > 2
     assert short_count > 20
 
