@@ -14,9 +14,10 @@ HMA: Final = {"add_s": 71.0, "delete_s": 67.0, "hashes_per_s": 250.0}
 
 
 def table(run: Run) -> str:
-    """The tables of a run, with a line that says what was run."""
+    """The tables of a run, with a line that says what was run, and on what."""
     settings = ", ".join(_setting(*setting) for setting in run.settings.items())
-    return f"`{run.command}` ({settings})\n\n{_TABLES[run.kind](run.rows)}\n"
+    machine = f"{run.machine['cpu']}, {run.machine['cores']} cores"
+    return f"`{run.command}` ({settings}; {machine})\n\n{_TABLES[run.kind](run.rows)}\n"
 
 
 def filled(text: str) -> str:

@@ -7,7 +7,7 @@ import platform
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -28,6 +28,35 @@ PERCENTILES: Final = (50.0, 90.0, 99.0, 99.9)
 Row = dict[str, Any]
 
 
+def machine() -> Row:
+    """Where it ran."""
+    return {
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": sys.version.split()[0],
+        "packages": {name: metadata.version(name) for name in _PACKAGES},
+        "revision": _revision(),
+    }
+
+
+def _cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _revision() -> str:
+    """The commit, with a plus when files differ from it; empty outside a repository."""
+    command = ["git", "describe", "--always", "--dirty=+"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run of one benchmark.
@@ -37,12 +66,14 @@ class Run:
         settings: what it was told, the seed among it.
         rows: what it measured; durations in the unit that the key ends with.
         command: what to type to run it again.
+        machine: where it ran, see `machine`.
     """
 
     kind: str
     settings: Row
     rows: list[Row]
     command: str = ""
+    machine: Row = field(default_factory=machine)
 
     @property
     def file_stem(self) -> str:
@@ -59,7 +90,7 @@ class Run:
                 "command": self.command,
                 "time": datetime.fromtimestamp(SystemClock().unix_ms() / 1000, UTC).isoformat(),
                 "settings": self.settings,
-                "machine": machine(),
+                "machine": self.machine,
                 "rows": self.rows,
             },
             indent=1,
@@ -98,36 +129,7 @@ class Run:
             raise ValueError(f"{path.name}: no run file") from None
         if not isinstance(found, dict) or found.get("format") != FORMAT:
             raise ValueError(f"{path.name}: no run file of format {FORMAT}")
-        return cls(found["kind"], found["settings"], found["rows"], found["command"])
-
-
-def machine() -> Row:
-    """Where it ran."""
-    return {
-        "cpu": _cpu_name(),
-        "cores": os.cpu_count(),
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": sys.version.split()[0],
-        "packages": {name: metadata.version(name) for name in _PACKAGES},
-        "revision": _revision(),
-    }
-
-
-def _cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def _revision() -> str:
-    """The commit, with a plus when files differ from it; empty outside a repository."""
-    command = ["git", "describe", "--always", "--dirty=+"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    return done.stdout.strip()
+        return cls(*(found[name] for name in ("kind", "settings", "rows", "command", "machine")))
 
 
 def percentiles(durations: npt.NDArray[np.float64], unit: str) -> Row:

@@ -67,7 +67,13 @@ def test_command_of_a_committed_run_asks_for_its_settings(path: Path) -> None:
 def test_seed_is_written_as_it_is_typed() -> None:
     row = {"what": "hashes", "lines": 5, "hashes_per_s": 9.0, "elapsed_s": 1.0, "memory_mib": 1.0}
     told = report.table(Run("load", {"sizes": [5_000], "seed": 2026}, [row]))
-    assert "(sizes 5,000, seed 2026)" in told
+    assert "(sizes 5,000, seed 2026; " in told
+
+
+def test_table_says_on_what_it_was_measured() -> None:
+    row = {"what": "hashes", "lines": 5, "hashes_per_s": 9.0, "elapsed_s": 1.0, "memory_mib": 1.0}
+    told = report.table(Run("load", {"seed": 1}, [row], machine={"cpu": "Zen", "cores": 2}))
+    assert "(seed 1; Zen, 2 cores)" in told
 
 
 @pytest.mark.parametrize(
