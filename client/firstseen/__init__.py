@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         MediaError,
         ServerError,
         UnavailableError,
+        UsageError,
     )
     from firstseen.hashing.file import FileOptions, hash_file, hash_items, stream_items
     from firstseen.hashing.image import hash_image
@@ -64,6 +65,7 @@ _HOMES: Final = {
         "MediaError",
         "ServerError",
         "UnavailableError",
+        "UsageError",
     ),
     "firstseen.hashing.file": ("FileOptions", "hash_file", "hash_items", "stream_items"),
     "firstseen.hashing.image": ("hash_image",),
@@ -113,6 +115,7 @@ __all__ = [  # noqa: RUF022  as the dictionary has them
     "ServerError",
     "Tls",
     "UnavailableError",
+    "UsageError",
     "Verdict",
     "hash_file",
     "hash_image",

@@ -1,18 +1,15 @@
 """The options of the `firstseen` command, and what its help says."""
 
-import re
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Final
 
 from firstseen.hashing.forms import BankProfile
+from firstseen.usage import problem_of_address
 
 # A server refuses deadlines of more than a day.
 _MAX_TIMEOUT_S: Final = 24 * 3600.0
 _MAX_MATCHES: Final = 1_000  # of one answer of the review service
-_MAX_PORT: Final = 65_535
-# A name, an IPv4 address or an IPv6 address in brackets.
-_ADDRESS: Final = re.compile(r"(?:[^\s:/\[\]]+|\[[0-9a-fA-F:.%\w]+\]):([0-9]{1,5})", re.ASCII)
 # What `check --hash-only` hashes: what would be sent.
 _AS_ASKED: Final = {"all": False, "vpdq": None, "side": "query", "profile": "standard"}
 
@@ -173,11 +170,8 @@ def _add_files(command: ArgumentParser) -> None:
 
 
 def _address(text: str) -> str:
-    if text.startswith(("http:", "https:")):
-        raise ArgumentTypeError("want HOST:PORT, without http")
-    found = _ADDRESS.fullmatch(text)
-    if not found or not 1 <= int(found[1]) <= _MAX_PORT:
-        raise ArgumentTypeError(f"want HOST:PORT, as localhost:50051, not {text!r}")
+    if problem := problem_of_address(text):
+        raise ArgumentTypeError(problem)
     return text
 
 

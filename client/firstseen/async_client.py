@@ -26,6 +26,7 @@ from firstseen.callee import Callee
 from firstseen.errors import CallError, UnavailableError
 from firstseen.items import Answer, Item, Policy
 from firstseen.options import Options, Plaintext, Tls, channel_arguments, credentials
+from firstseen.usage import ITEM, path_of, paths_of, require
 from firstseen.v1 import match_pb2, match_pb2_grpc
 
 _Result = TypeVar("_Result")
@@ -60,6 +61,7 @@ class AsyncClient:
         options: Options = Options(),  # noqa: B008  immutable
     ) -> None:
         """See `Client`; to be made while the event loop runs."""
+        require("options", options, Options, "Options()")
         self._options = options
         self._callee = Callee(address, security)
         self._channel = _open_channel(address, security)
@@ -94,6 +96,7 @@ class AsyncClient:
 
     async def check(self, item: Item) -> Answer:
         """See `Client.check`."""
+        require("item", item, Item, ITEM)
         attempts = Attempts(self._options)
         with self._callee.named():
             reduced = needed(item, await self._policy_within(attempts))
@@ -108,7 +111,7 @@ class AsyncClient:
     async def check_file(self, path: str | Path, progress: FileProgress | None = None) -> Answer:
         """See `Client.check_file`; `progress` is called in another thread."""
         policy = await self.policy()
-        items = await asyncio.to_thread(hashed, Path(path), self._options, policy, progress)
+        items = await asyncio.to_thread(hashed, path_of(path), self._options, policy, progress)
         return decisive([await self.check(item) for item in items])
 
     async def check_many(
@@ -132,7 +135,7 @@ class AsyncClient:
         files: list[Hashed] = []
         policy: Policy | None = None
         since_s = time.monotonic()
-        for path in map(Path, paths):
+        for path in paths_of(paths):
             policy = policy or await self.policy()
             files.append(
                 await asyncio.to_thread(hashed_or_error, path, self._options, policy, progress)

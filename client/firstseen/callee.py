@@ -10,8 +10,9 @@ from enum import StrEnum
 from ipaddress import ip_address
 from typing import Final
 
-from firstseen.errors import CallError, InvalidItemError
+from firstseen.errors import CallError, InvalidItemError, UsageError
 from firstseen.options import Plaintext, Tls
+from firstseen.usage import problem_of_address, require
 
 
 class Service(StrEnum):
@@ -51,11 +52,20 @@ class Callee:
         address: `host:port`.
         security: how it is called.
         service: what it is asked for.
+
+    Raises:
+        UsageError: it cannot be called so.
     """
 
     address: str
     security: Tls | Plaintext
     service: Service = Service.MATCH
+
+    def __post_init__(self) -> None:
+        require("address", self.address, str, "HOST:PORT, as a str")
+        if problem := problem_of_address(self.address):
+            raise UsageError(f"address: {problem}")
+        require("security", self.security, (Tls, Plaintext), "Tls() or Plaintext()")
 
     def not_reached(self, text: str) -> str:
         """What kept gRPC from reaching it, by gRPC's own text, which holds addresses."""

@@ -27,6 +27,7 @@ from firstseen.callee import Callee
 from firstseen.errors import CallError
 from firstseen.items import Answer, Item, Policy
 from firstseen.options import Options, Plaintext, Tls, channel_arguments, credentials
+from firstseen.usage import ITEM, path_of, paths_of, require
 from firstseen.v1 import match_pb2, match_pb2_grpc
 
 _Result = TypeVar("_Result")
@@ -80,7 +81,11 @@ class Client:
             address: `host:port`.
             security: TLS, or plaintext for trying out.
             options: deadlines and retries.
+
+        Raises:
+            UsageError: one of them is not as told.
         """
+        require("options", options, Options, "Options()")
         self._options = options
         self._callee = Callee(address, security)
         self._channel = open_channel(address, security)
@@ -123,6 +128,7 @@ class Client:
         Raises:
             CallError: there is no verdict; treat the item as UNSURE, never as NOVEL.
         """
+        require("item", item, Item, ITEM)
         attempts = Attempts(self._options)
         with self._callee.named():
             reduced = needed(item, self._policy_within(attempts))
@@ -145,7 +151,7 @@ class Client:
             OSError: it cannot be read.
             CallError: as `check`.
         """
-        items = hashed(Path(path), self._options, self.policy(), progress)
+        items = hashed(path_of(path), self._options, self.policy(), progress)
         return decisive([self.check(item) for item in items])
 
     def check_many(
@@ -180,7 +186,7 @@ class Client:
         files: list[Hashed] = []
         policy: Policy | None = None
         since_s = time.monotonic()
-        for path in map(Path, paths):
+        for path in paths_of(paths):
             # First of all: it says how many hashes to make, and fails when nobody is there.
             policy = policy or self.policy()
             files.append(hashed_or_error(path, self._options, policy, progress))

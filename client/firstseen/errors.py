@@ -8,6 +8,10 @@ class FirstseenError(Exception):
     """What every error of this package derives from."""
 
 
+class UsageError(FirstseenError, ValueError):
+    """A call of this package is not as it is meant: a fault of the program that makes it."""
+
+
 class MediaError(FirstseenError):
     """The file cannot be hashed: not of a known format, damaged, or too large."""
 

@@ -6,6 +6,8 @@ Numbers are those of the contract `firstseen.v1`. Nothing here hashes or calls.
 from dataclasses import dataclass
 from enum import IntEnum
 
+from firstseen.usage import BYTES, require
+
 
 class HashType(IntEnum):
     """What kind of hash a value is."""
@@ -61,6 +63,9 @@ class Hash:
         frame_offset_ms: of a video's frame, from the start; of a `VIDEOHASH`, the length of
             the clip; None when it is of no frame.
         page_index: of a document's page, 0 is the first; None when it is of no page.
+
+    Raises:
+        UsageError: the value is no bytes.
     """
 
     type: HashType
@@ -70,6 +75,8 @@ class Hash:
     page_index: int | None = None
 
     def __post_init__(self) -> None:
+        # Of a number, bytes() would make as many zeros.
+        require("value", self.value, BYTES, "the bytes of a hash")
         # Plain bytes, which the type checker would refuse, would show in the text form.
         object.__setattr__(self, "value", HashValue(self.value))
 

@@ -1,9 +1,13 @@
 """How a client connects, how long it waits, and how it tries again."""
 
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any, Final
 
 import grpc
+
+from firstseen.errors import UsageError
+from firstseen.usage import require
 
 _RECONNECT_MS: Final = (100, 2_000)
 
@@ -16,11 +20,18 @@ class Tls:
         root_certificates: PEM of the authorities to trust; None for those that come with gRPC.
         private_key: PEM, for servers that ask who calls (the unit's review service).
         certificate_chain: PEM, belonging to `private_key`.
+
+    Raises:
+        UsageError: one of them is no bytes, such as the path of a file.
     """
 
     root_certificates: bytes | None = None
     private_key: bytes | None = field(default=None, repr=False)
     certificate_chain: bytes | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            require(name, getattr(self, name), (bytes, NoneType), "the bytes of a PEM file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +57,7 @@ class Options:
             file is not listed.
 
     Raises:
-        ValueError: a number is not positive.
+        UsageError: a number is none, or is not positive.
     """
 
     deadline_ms: int = 2_000
@@ -61,8 +72,9 @@ class Options:
     def __post_init__(self) -> None:
         for name in self.__slots__:
             value = getattr(self, name)
+            require(name, value, (int, float), "a number")
             if not isinstance(value, bool) and value <= 0:
-                raise ValueError(f"{name}: want more than 0")
+                raise UsageError(f"{name}: want more than 0")
 
 
 def channel_arguments() -> list[tuple[str, Any]]:

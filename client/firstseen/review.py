@@ -12,6 +12,7 @@ from firstseen.client import attempt, open_channel
 from firstseen.errors import ServerError
 from firstseen.items import Checkpoint, HashType, Item, Verdict
 from firstseen.options import Options, Plaintext, Tls
+from firstseen.usage import ITEM, require
 from firstseen.v1 import review_pb2, review_pb2_grpc
 
 
@@ -108,7 +109,11 @@ class ReviewClient:
             address: `host:port` of the review listener.
             security: TLS with a certificate that the server allows.
             options: deadlines and retries.
+
+        Raises:
+            UsageError: one of them is not as told.
         """
+        require("options", options, Options, "Options()")
         self._options = options
         self._callee = Callee(address, security, Service.REVIEW)
         self._channel = open_channel(address, security)
@@ -134,6 +139,7 @@ class ReviewClient:
         Raises:
             CallError: there is no answer.
         """
+        require("item", item, Item, ITEM)
         request = review_pb2.ExplainRequest(item=wire.to_item(item), max_matches=max_matches)
         with self._callee.named():
             response = attempt(
@@ -157,6 +163,9 @@ class ReviewClient:
         Raises:
             CallError: there is no answer.
         """
+        require("items", items, Sequence, "several items, as a list")
+        for item in items:
+            require("items", item, Item, f"each {ITEM}")
         request = review_pb2.PrioritiseRequest(
             referrals=[
                 review_pb2.Referral(tag=index, item=wire.to_item(item))

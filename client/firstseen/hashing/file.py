@@ -17,6 +17,7 @@ from firstseen.hashing.item_limits import BANK_HASHES, QUERY_HASHES
 from firstseen.hashing.kind import may_move, media_type_of
 from firstseen.hashing.video_limits import Progress, VideoLimits
 from firstseen.items import Item, MediaType
+from firstseen.usage import path_of, refusal
 
 # A document has at least this much room, whatever a server says.
 _LEAST_HASHES: Final = 16
@@ -79,13 +80,13 @@ def hash_file(
     options = FileOptions(
         dihedral=dihedral, max_hashes=max_hashes, exact_when_undecodable=exact_when_undecodable
     )
-    with _opened(Path(path)) as stream:
+    with _opened(path) as stream:
         item, _ = _first_item(stream, options, progress, media_type)
     return item
 
 
 def hash_items(
-    path: Path, options: FileOptions = QUERY, progress: Progress | None = None
+    path: str | Path, options: FileOptions = QUERY, progress: Progress | None = None
 ) -> tuple[Item, ...]:
     """Hashes everything that a file holds; see `stream_items`.
 
@@ -127,6 +128,8 @@ def stream_items(
         MediaError: as `hash_file`.
         OSError: it cannot be read.
     """
+    if not hasattr(stream, "read"):
+        raise refusal("stream", stream, "an open file (of a path: hash_items)")
     item, picture = _first_item(stream, options, progress, None)
     # Imported here, as below: only what a file needs is loaded.
     from firstseen.hashing.motion_photo import clip_start  # noqa: PLC0415
@@ -141,7 +144,8 @@ def stream_items(
         return (item,)
 
 
-def _opened(path: Path) -> BinaryIO:
+def _opened(path: str | Path) -> BinaryIO:
+    path = path_of(path)
     if stat.S_ISFIFO(path.stat().st_mode):
         raise MediaError("no regular file")  # opening a pipe would wait for its writer
     return path.open("rb")

@@ -11,6 +11,7 @@ from firstseen.hashing.forms import BankProfile, bank_hashes, query_hashes
 from firstseen.hashing.item_limits import QUERY_HASHES
 from firstseen.hashing.picture import open_luma
 from firstseen.items import Hash, Item, MediaType
+from firstseen.usage import BYTES, require
 
 # A thread costs 0.2 ms, SHA-256 and MD5 of this much 0.6: of less, they are made in turn.
 _BESIDE_BYTES: Final = 256 << 10
@@ -31,7 +32,9 @@ def hash_image(data: bytes, *, dihedral: bool = True, max_hashes: int = QUERY_HA
 
     Raises:
         MediaError: not a picture of an allowed format, damaged, or too large.
+        UsageError: no bytes.
     """
+    require("data", data, BYTES, "the bytes of a picture (of a path: hash_file)")
     hashes, exact = _hashed(data, dihedral=dihedral)
     # The upright whole comes first and is told most by; tiles come last.
     seen = hashes[: max(max_hashes - len(exact), 1)]
