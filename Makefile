@@ -41,8 +41,8 @@ proto: $(READY) ## lint the contract and compare it with the last one, where buf
 stubs: $(READY) ## make the Python stubs from the contract again
 	@$(PY) -m tests.contracts.generate_stubs client
 
-bench: $(READY) ## measure, and print what was measured
-	@$(PY) -m bench
+bench: $(READY) ## measure all but quality, for about fifteen minutes; `python -m bench` lists each
+	@$(PY) -m bench all
 
 bench-compare: $(READY) ## time the small parts of this revision and of REF=…, in turns
 	@test -n "$(REF)" || { echo "Say with what to compare: make bench-compare REF=main" >&2; exit 2; }

@@ -34,6 +34,7 @@ from bench.run_file import OWN_RUNS, Run
 from bench.running import NotStartedError
 from bench.workload import Workload
 
+_WRONG_USE: Final = 2
 _STOPPED: Final = 130
 _FAULTS: Final = (
     ArithmeticError,
@@ -50,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     try:
         options = parser().parse_args(arguments)
+        if options.command is None:
+            options.parser.print_help(sys.stderr)
+            return _WRONG_USE
         if hasattr(options, "out"):
             Run.refuse_unwritable(options.out or OWN_RUNS / "run.json")
         code = _RUNS[options.command](options)
@@ -142,8 +146,8 @@ def _finish(run: Run, options: argparse.Namespace) -> int:
     return 0
 
 
-_RUNS: Final[dict[str | None, Callable[[argparse.Namespace], int]]] = {
-    None: _all,
+_RUNS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
+    "all": _all,
     "load": _load,
     "freshness": _freshness,
     "server": _server,

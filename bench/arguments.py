@@ -8,6 +8,7 @@ from typing import Any, Final
 from bench import index_bench, quality_command, server_bench
 from bench.option_types import count, seconds
 from bench.workload import KINDS
+from firstseen.strict_parser import StrictParser
 
 SEED: Final = 20_26
 _EPILOG: Final = """\
@@ -16,7 +17,7 @@ Each prints a table and writes a run file, which `report` reads. COMMAND --help 
 exit codes: 0 done, 1 something failed, 2 wrong use, 130 stopped by Ctrl-C
 
 examples:
-  python -m bench                            # all but quality; about fifteen minutes
+  python -m bench all                        # all but quality; about fifteen minutes
   python -m bench server --entries 100000    # one of them, over a shorter list
   python -m bench quality images ~/Pictures --limit 50
   python -m bench report bench/runs/*.json   # the tables of earlier runs
@@ -25,14 +26,15 @@ examples:
 
 def parser() -> argparse.ArgumentParser:
     """The command line; what it gives has the command's name in `command`, if there is one."""
-    top = argparse.ArgumentParser(
+    top = StrictParser(
         prog="python -m bench",
         description="Measure what Firstseen does, beside what it is compared with.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.set_defaults(command=None)
+    top.set_defaults(command=None, parser=top)
     commands = top.add_subparsers(metavar="COMMAND")
+    _bare_command(commands, "all", "every benchmark but quality; about fifteen minutes", "all")
     for add in (_add_load, _add_freshness, _add_server, _add_index, _add_items, _add_kill):
         add(commands)
     quality_command.add_options(

@@ -9,6 +9,7 @@ from engine.entries import MAX_LABEL_BYTES, MAX_SEVERITY
 from engine.hashes import HashType, MediaType
 from engine.lmdb_store import MAX_REASON_BYTES
 from firstseen.hashing.forms import BankProfile
+from firstseen.strict_parser import StrictParser
 from indexer import export, load_command, overview, verify, withdraw
 from indexer.argument_types import (
     named_hash_type,
@@ -38,7 +39,7 @@ _EXIT_CODES: Final = """exit codes:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(
+    top = StrictParser(
         prog="python -m indexer",
         description="Writes the list of known, removed material. There is one writer at a time.",
         epilog=f"{_FIRST_STEPS}\n{_EXIT_CODES}\nFile formats are told in docs/formats.md.",

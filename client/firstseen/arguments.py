@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from firstseen.hashing.forms import BankProfile
+from firstseen.strict_parser import StrictParser
 from firstseen.usage import problem_of_address
 
 # A server refuses deadlines of more than a day.
@@ -71,7 +72,7 @@ examples:
 
 def parser() -> ArgumentParser:
     """The parser; what it parsed has the command's name as `command`."""
-    whole = ArgumentParser(
+    whole = StrictParser(
         prog="firstseen",
         description="Ask whether files are already known, sending only hashes.",
         epilog=_EPILOG,

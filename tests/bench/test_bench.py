@@ -212,7 +212,7 @@ def test_ctrl_c_ends_all_benchmarks_and_says_so(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(load_bench, "run", stop)
-    assert main([]) == 130
+    assert main(["all"]) == 130
     assert capsys.readouterr().err == ("bench: stopped; what was being measured is not written\n")
 
 

@@ -96,3 +96,20 @@ def test_run_file_that_cannot_be_written_is_told_before_the_run(
     assert main(["load", "--out", out]) == 1
     assert capsys.readouterr().err.startswith(f"bench: {said}")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+
+
+def test_without_a_command_the_commands_are_told_and_nothing_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*_: object) -> Run:
+        raise AssertionError("began to measure")
+
+    monkeypatch.setattr(load_bench, "run", run)
+    assert main([]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert all(f"\n    {name} " in err for name in ("all", "load", "quality", "report"))
+
+
+def test_make_bench_runs_every_benchmark_that_needs_nothing_said(root: Path) -> None:
+    assert "\n\t@$(PY) -m bench all\n" in (root / "Makefile").read_text(encoding="utf-8")
