@@ -47,5 +47,9 @@ class StoreUnusableError(EngineError):
     """There is no store that this program can open: missing, locked, or of a newer format."""
 
 
+class StoreMissingError(StoreUnusableError):
+    """There is no store where one is looked for."""
+
+
 class CorruptError(EngineError):
     """What was read is not what was written; restore a backup or rebuild."""

@@ -17,7 +17,13 @@ from typing import Final, cast
 
 import lmdb
 
-from engine.errors import CorruptError, InvalidInputError, StoreFullError, StoreUnusableError
+from engine.errors import (
+    CorruptError,
+    InvalidInputError,
+    StoreFullError,
+    StoreMissingError,
+    StoreUnusableError,
+)
 from engine.read_count import ReadCount
 
 FORMAT_VERSION: Final = 1
@@ -325,6 +331,8 @@ class Environment:
 def _data_size_bytes(path: Path) -> int:
     try:
         size_bytes = (path / _DATA_FILE).stat().st_size
+    except FileNotFoundError as error:
+        raise StoreMissingError(f"{path}: no store here ({error.strerror})") from error
     except OSError as error:
         raise StoreUnusableError(f"{path}: no store here ({error.strerror})") from error
     if size_bytes == 0:

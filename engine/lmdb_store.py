@@ -29,6 +29,7 @@ from engine.entries import (
 from engine.errors import (
     InvalidInputError,
     StoreFullError,
+    StoreMissingError,
     StoreUnusableError,
     WriterBusyError,
 )
@@ -327,7 +328,8 @@ def _lock_writer(path: Path) -> int:
     LMDB has a lock of its own, but waits for it without end and without a word.
     """
     if not path.is_dir():
-        raise StoreUnusableError(f"{path}: no store here (no such folder)")
+        kind = StoreUnusableError if path.exists() else StoreMissingError
+        raise kind(f"{path}: no store here (no such folder)")
     try:
         lock_fd = os.open(path / _WRITER_LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
     except OSError as error:

@@ -14,6 +14,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from engine.errors import StoreMissingError
 from indexer.arguments import parser
 from indexer.console import Console
 from indexer.exit_codes import ExitCode, exit_code
@@ -45,6 +46,8 @@ def _told(error: Exception) -> str:
     if isinstance(error, OSError):
         name = f"{error.filename}: " if error.filename else ""
         return f"{name}{error.strerror or 'cannot be read'}"
+    if isinstance(error, StoreMissingError):
+        return f"{error}; `python -m indexer init` makes one"
     return str(error)
 
 

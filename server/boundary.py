@@ -26,6 +26,7 @@ from engine.errors import (
     LogTruncatedError,
     NotReadyError,
     StoreFullError,
+    StoreMissingError,
     StoreUnusableError,
     WriterBusyError,
 )
@@ -53,6 +54,7 @@ STATUS_OF: Final[Mapping[type[EngineError], grpc.StatusCode]] = {
     LogTruncatedError: grpc.StatusCode.UNAVAILABLE,
     WriterBusyError: grpc.StatusCode.INTERNAL,
     StoreFullError: grpc.StatusCode.INTERNAL,
+    StoreMissingError: grpc.StatusCode.INTERNAL,
     StoreUnusableError: grpc.StatusCode.INTERNAL,
     CorruptError: grpc.StatusCode.INTERNAL,
 }

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.errors import CorruptError, EngineError
+from engine.errors import EngineError
 from engine.lmdb_store import LmdbReader
 from server.config import Address, Config, MatchConfig, ReviewConfig
-from server.exit_codes import ExitCode
+from server.exit_codes import ExitCode, of_store
 from server.ports import ListenError, Ports, listens, problem_of
 
 
@@ -42,10 +42,8 @@ def _of_store(path: Path) -> Iterator[Problem]:
     try:
         LmdbReader(path).close()
     except EngineError as error:
-        is_damage = isinstance(error, CorruptError)
-        code = ExitCode.STORE_DAMAGED if is_damage else ExitCode.STORE_UNUSABLE
-        hint = "" if path.exists() else "; `python -m indexer init` makes one"
-        yield Problem(code, f"store.path: {error}{hint}")
+        code, text = of_store(path, error)
+        yield Problem(code, f"store.path: {text}")
 
 
 def _of_segments(path: Path) -> Iterator[Problem]:

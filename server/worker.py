@@ -10,11 +10,11 @@ import sys
 from typing import Final
 
 from engine.clock import SystemClock
-from engine.errors import CorruptError, EngineError
+from engine.errors import EngineError
 from engine.file_digest import SharedDigests
 from server.app import serve
 from server.config import Config, ConfigError
-from server.exit_codes import ExitCode
+from server.exit_codes import ExitCode, of_store
 from server.orders import Report, receive_order
 from server.ports import ListenError
 from server.telemetry import location_of, start_logging
@@ -52,8 +52,5 @@ def _said(config: Config, error: Exception) -> tuple[ExitCode, str]:
     if isinstance(error, ListenError):
         return ExitCode.LISTEN, str(error)
     if isinstance(error, EngineError):
-        damaged = isinstance(error, CorruptError)
-        code = ExitCode.STORE_DAMAGED if damaged else ExitCode.STORE_UNUSABLE
-        text, path = str(error), str(config.store.path)
-        return code, text if path in text else f"{path}: {text}"
+        return of_store(config.store.path, error)
     return ExitCode.FAULT, f"internal error: {type(error).__name__} at {location_of(error)}"

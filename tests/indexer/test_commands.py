@@ -49,7 +49,9 @@ def test_missing_store_is_said_and_not_made(name: str, tmp_path: Path) -> None:
     }
     done = run(name, *more.get(name, []), "--store", tmp_path / "none")
     assert done.returncode == ExitCode.STORE_UNUSABLE
-    assert "no store here" in one_line(done.stderr)
+    said = one_line(done.stderr)
+    assert "no store here" in said
+    assert said.endswith("; `python -m indexer init` makes one")
     assert not (tmp_path / "none").exists()
     assert not (tmp_path / "out.csv").exists()
 

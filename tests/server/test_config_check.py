@@ -35,7 +35,7 @@ def test_store_is_missing_or_none_says_so(tmp_path: Path) -> None:
     result = check(tmp_path, config_text(tmp_path / "none"))
     assert (result.returncode, result.stdout) == (3, "")
     assert result.stderr.startswith(f"server: store.path: {tmp_path / 'none'}: no store here")
-    assert "python -m indexer init" in result.stderr
+    assert result.stderr.endswith(f"python -m indexer init --store {tmp_path / 'none'}\n")
     assert not (tmp_path / "none").exists()
     store = make_store(tmp_path / "store")
     (store / "data.mdb").write_bytes(b"")

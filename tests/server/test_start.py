@@ -78,6 +78,8 @@ def test_store_is_no_good_says_one_line_and_makes_none(
     lines = result.stderr.splitlines()
     assert [line.startswith("server: ") for line in lines] == [True]
     assert "Traceback" not in result.stderr
+    is_told_how = lines[0].endswith(f"; to make one: python -m indexer init --store {path}")
+    assert is_told_how is (kind in {"missing", "no data"})
     assert str(path) in result.stderr
     if before is None:
         assert not path.exists()
