@@ -40,6 +40,8 @@ COLUMNS: Final = (
 VALUE_COLUMNS: Final = {"pdq": HashType.PDQ, "sha256": HashType.SHA256, "md5": HashType.MD5}
 _COLUMN_NAMES: Final = {type_: name for name, type_ in VALUE_COLUMNS.items()}
 _ABOUT_COLUMNS: Final = ("media_type", "category", "severity", "source", "reference")
+_PAIR: Final = frozenset({"hash_type", "value"})
+_OTHER_SIGNS: Final = ";\t"
 _ABSENT: Final = -1  # where the empty field is that every row gets at its end
 _MAX_CACHED: Final = 4_096
 
@@ -63,12 +65,23 @@ def split_row(text: str) -> list[str]:
 
 
 def is_header(text: str) -> bool:
-    """Whether a line begins a CSV list."""
+    """Whether a line begins a CSV list, be it one with other signs between its columns."""
+    if is_separated_otherwise(text):
+        return True
     try:
         names = {name.strip().lower() for name in split_row(text)}
     except RowError:
         return False
     return "value" in names or not names.isdisjoint(VALUE_COLUMNS)
+
+
+def is_separated_otherwise(text: str) -> bool:
+    """Whether a header would be one with the signs that some spreadsheets write for commas."""
+    for sign in _OTHER_SIGNS:
+        names = {name.strip(' "').lower() for name in text.split(sign)}
+        if len(names) > 1 and (names >= _PAIR or not names.isdisjoint(VALUE_COLUMNS)):
+            return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +107,6 @@ class _Layout:
         Raises:
             InvalidInputError: a column is unknown, twice there, or missing.
         """
-        # As some spreadsheets write them; the one "column" is too long to be shown.
-        if len(names) == 1 and any(sign in names[0] for sign in ";\t"):
-            raise InvalidInputError("header", "want columns separated by commas")
         at: dict[str, int] = {}
         for index, raw in enumerate(names):
             name = raw.strip().lower()
@@ -108,9 +118,9 @@ class _Layout:
                 raise InvalidInputError("header", f"column {name} is there twice")
             at[name] = index
         values = tuple((at[name], type_) for name, type_ in VALUE_COLUMNS.items() if name in at)
-        if not values and not {"hash_type", "value"} <= at.keys():
+        if not values and not at.keys() >= _PAIR:
             raise InvalidInputError("header", "want hash_type and value, or pdq, sha256 or md5")
-        if values and not at.keys().isdisjoint({"hash_type", "value"}):
+        if values and not at.keys().isdisjoint(_PAIR):
             raise InvalidInputError("header", "either hash_type and value, or pdq, sha256 or md5")
         every = {name: at.get(name, _ABSENT) for name in COLUMNS}
         about = itemgetter(*(every[name] for name in _ABOUT_COLUMNS))
@@ -151,6 +161,9 @@ class CsvList:
             if problem:
                 raise InvalidInputError(f"line {number}", f"{problem}, want a header in UTF-8")
             if text.strip():
+                no_comma = "," not in text and any(sign in text for sign in _OTHER_SIGNS)
+                if no_comma or is_separated_otherwise(text):
+                    raise InvalidInputError("header", "want columns separated by commas")
                 try:
                     names = split_row(text)
                 except RowError as error:

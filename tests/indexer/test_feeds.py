@@ -124,6 +124,10 @@ def test_item_without_end_is_rejected_in_little_memory() -> None:
         ("pdq,colour", "unknown column 'colour'"),
         ("pdq;quality", "want columns separated by commas"),
         ("pdq\tquality", "want columns separated by commas"),
+        ('"pdq";"quality"', "want columns separated by commas"),
+        ("pdq;quality;first, second", "want columns separated by commas"),
+        ("hash_type;value;first, second", "want columns separated by commas"),
+        ("pdq,first;second", "unknown column (a name of 12 characters)"),
         ("pdq,pdq", "there twice"),
         ("pdq,value,hash_type", "either"),
         (PDQ, "unknown column (a name of 64 characters)"),
@@ -137,6 +141,12 @@ def test_csv_with_a_wrong_header_is_refused(header: str | bytes, reason: str) ->
         read(header, Format.CSV)
     assert reason in str(caught.value)
     assert PDQ not in str(caught.value)
+
+
+@pytest.mark.parametrize("header", ["pdq;quality", "hash_type\tvalue", '"MD5";"sha256"'])
+def test_list_with_other_signs_is_no_list_of_hashes(header: str) -> None:
+    with pytest.raises(InvalidInputError, match="want columns separated by commas"):
+        read(f"{header}\n{PDQ};50\n", Format.AUTO)
 
 
 def test_wrong_hash_is_told_by_its_column() -> None:
