@@ -39,6 +39,8 @@ examples:
 """
 
 _HASH_EPILOG: Final = """\
+What is `not sent by check` makes no verdict; `explain` sends it, for a reviewer.
+
 exit codes: 0 all were hashed, 1 one could not be, 2 wrong use, 130 stopped by Ctrl-C
 
 examples:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from firstseen.asking import ATTENTION, FileAnswer
 from firstseen.client import Client
-from firstseen.complaint import EXIT_ERROR, reason
+from firstseen.complaint import EXIT_ERROR, reason_of
 from firstseen.items import Verdict
 from firstseen.progress import STYLES, Bars, printable
 
@@ -62,7 +62,7 @@ def _as_json(answers: Iterable[FileAnswer], bars: Bars) -> Iterator[FileAnswer]:
             line["verdict"] = answer.answer.verdict.name
             line["sequence"] = answer.answer.checkpoint.sequence
         else:
-            line["error"] = reason(answer.error)
+            line["error"] = reason_of(answer.path, answer.error)
         with bars.aside():
             sys.stdout.write(json.dumps(line) + "\n")
             sys.stdout.flush()
@@ -79,7 +79,7 @@ def _as_lines(answers: Iterable[FileAnswer], bars: Bars) -> Iterator[FileAnswer]
         line.append(f" {answer.elapsed_ms:>7,.0f} ms  ", "dim")
         line.append(printable(answer.path), "none")
         if not answer.answer:
-            line.append(f": {reason(answer.error)}", "none")
+            line.append(f": {reason_of(answer.path, answer.error)}", "none")
         with bars.aside():
             console.print(line)
         yield answer

@@ -56,6 +56,8 @@ def _check(options: Namespace) -> int:
 def _hash(options: Namespace) -> int:
     if options.vpdq is not None and len(options.files) > 1:
         options.usage_error("--vpdq: of one file")
+    if options.vpdq is not None and options.vpdq.is_dir():
+        options.usage_error("--vpdq: a folder; want the name of a file to write")
     return complain_of(run_hash(options))
 
 

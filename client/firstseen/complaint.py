@@ -1,5 +1,6 @@
 """What a command says of what went wrong: one line on stderr, and an exit code."""
 
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,13 @@ from firstseen.progress import printable
 
 EXIT_ERROR: Final = 1
 _UNREADABLE: Final = "cannot be read"
+
+
+def reason_of(path: Path, error: Exception | None) -> str:
+    """As `reason`, of a file that was to be hashed."""
+    if isinstance(error, IsADirectoryError):
+        return f"a folder, not a file: name its files, as {printable(shlex.quote(str(path)))}/*"
+    return reason(error)
 
 
 def reason(error: Exception | None) -> str:
@@ -31,6 +39,6 @@ def complain_of(failed: Iterable[tuple[Path, Exception]]) -> int:
     """Writes a line for each file that failed; gives the exit code."""
     code = 0
     for path, error in failed:
-        complain(f"{printable(path)}: {reason(error)}")
+        complain(f"{printable(path)}: {reason_of(path, error)}")
         code = EXIT_ERROR
     return code

@@ -18,6 +18,12 @@ from firstseen.progress import Bars, printable
 
 # A picture has a dozen hashes, a video hundreds: more than a few of a type are for programs.
 _FIRST_SHOWN: Final = 3
+# What supports a decision of the unit and never makes a verdict: no server asks reporters for it.
+SUPPORTING: Final = {
+    MediaType.IMAGE: frozenset[HashType](),
+    MediaType.VIDEO: frozenset({HashType.VIDEOHASH}),
+    MediaType.DOCUMENT: frozenset({HashType.PDQ, HashType.TLSH}),
+}
 
 
 class NoVideoError(Exception):
@@ -46,7 +52,7 @@ def run_hash(options: Namespace) -> Iterator[tuple[Path, MediaError | OSError | 
                     sys.stdout.write(
                         json.dumps(as_json(path, item)) + "\n"
                         if options.json
-                        else _as_text(path, item, all_shown=options.all)
+                        else _as_text(path, item, options)
                     )
                 sys.stdout.flush()
 
@@ -84,14 +90,16 @@ def _hash_fields(hash_: Hash) -> dict[str, str | int]:
     return fields
 
 
-def _as_text(path: Path, item: Item, *, all_shown: bool) -> str:
+def _as_text(path: Path, item: Item, options: Namespace) -> str:
     count = len(item.hashes)
     lines = [f"{printable(path)}: {item.media_type.name.lower()}, {count:,} hashes"]
     by_type = sorted(item.hashes, key=lambda hash_: hash_.type)  # stable: order within a type stays
     for type_, group in groupby(by_type, key=lambda hash_: hash_.type):
         hashes = list(group)
-        shown = hashes if all_shown else hashes[:_FIRST_SHOWN]
-        lines.append(f"  {type_.name:<12} {len(hashes):>6,}{_extent(type_, hashes)}")
+        is_unsent = options.side == "query" and type_ in SUPPORTING[item.media_type]
+        unsent = "  (not sent by check)" if is_unsent else ""
+        shown = hashes if options.all else hashes[:_FIRST_SHOWN]
+        lines.append(f"  {type_.name:<12} {len(hashes):>6,}{_extent(type_, hashes)}{unsent}")
         lines += [f"    {hash_.value.hex()}{_about(hash_)}" for hash_ in shown]
         if len(shown) < len(hashes):
             lines.append(f"    and {len(hashes) - len(shown):,} more (--all)")

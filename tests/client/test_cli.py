@@ -127,7 +127,7 @@ def test_json_is_one_object_a_line_and_errors_are_lines_too(
     lines = [json.loads(line) for line in out.splitlines()]
     assert lines == [
         {"file": str(photos[0]), "verdict": "KNOWN", "sequence": CHECKPOINT.sequence},
-        {"file": str(bad), "error": "not a picture of a known format"},
+        {"file": str(bad), "error": "no picture, video or document of a known format"},
         {"file": str(tmp_path / "none"), "error": "No such file or directory"},
     ]
     assert code == 1
@@ -153,8 +153,15 @@ def test_hash_only_shows_the_hashes_and_needs_no_server(
     code, _, err = run(tmp_path / "none.jpg", "--hash-only")
     assert code == 1
     assert "No such file" in err
-    code, _, err = run(tmp_path, "--hash-only")
-    assert (code, err) == (1, f"firstseen: {tmp_path}: a folder, not a file\n")
+
+
+def test_folder_says_what_to_type_instead(run: Run, address: str, tmp_path: Path) -> None:
+    folder = tmp_path / "two words"
+    folder.mkdir()
+    said = f"{folder}: a folder, not a file: name its files, as '{folder}'/*\n"
+    assert run(folder, "--hash-only") == (1, "", f"firstseen: {said}")
+    code, out, _ = run(folder, "--server", address, "--plaintext")
+    assert (code, out.endswith(f"  {said}")) == (1, True)
 
 
 def test_server_that_is_not_there_is_one_line(run: Run, photos: tuple[Path, ...]) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from engine.hashes import SUPPORTING_TYPES
 from firstseen.cli import main
+from firstseen.hash_command import SUPPORTING
 from firstseen.hashing.file import hash_file
 from firstseen.hashing.vpdq import parse_line
 from firstseen.items import HashType
@@ -91,6 +93,25 @@ def test_side_and_profile_say_which_forms(run: Run) -> None:
     assert counts[2][0] > 4
 
 
+def test_what_check_does_not_send_is_marked_for_people_alone(
+    run: Run, clip: Path, tmp_path: Path
+) -> None:
+    illustrated = tmp_path / "illustrated.docx"
+    illustrated.write_bytes(documents.docx_(documents.paragraphs(3), [PHOTOS[0].read_bytes()]))
+
+    def marked(*words: object) -> list[str]:
+        _, out, _ = run(clip, illustrated, PHOTOS[0], *words)
+        names = [line.split()[0] for line in out.splitlines() if "not sent by check" in line]
+        return [name for name in names if name != "TLSH"]  # of a package that need not be there
+
+    assert marked() == ["VIDEOHASH", "PDQ"]
+    assert marked("--side", "bank") == []
+    assert marked("--json") == []
+    assert {media.name: {type_.name for type_ in types} for media, types in SUPPORTING.items()} == {
+        media.name: {type_.name for type_ in types} for media, types in SUPPORTING_TYPES.items()
+    }
+
+
 def test_vpdq_file_has_a_line_for_each_frame(
     run: Run, clip: Path, report: Path, tmp_path: Path
 ) -> None:
@@ -102,10 +123,13 @@ def test_vpdq_file_has_a_line_for_each_frame(
     assert (code, out) == (1, "")
     assert "no video" in err
     assert run(clip, report, "--vpdq", path)[0] == 2
-    code, out, err = run(clip, "--vpdq", tmp_path)  # a folder
+    code, out, err = run(clip, "--vpdq", tmp_path)
+    assert (code, out) == (2, "")
+    assert "--vpdq: a folder" in err
+    code, out, err = run(clip, "--vpdq", tmp_path / "none" / "out.vpdq.txt")
     assert code == 1
     assert out.startswith(f"{clip}: video")
-    assert err == f"firstseen: {tmp_path}: a folder, not a file\n"
+    assert err.endswith("out.vpdq.txt: No such file or directory\n")
 
 
 def test_file_that_cannot_be_hashed_is_told_and_the_next_is_hashed(

@@ -161,7 +161,7 @@ def test_single_file_is_hashed_unless_it_is_a_list(
     odd = tmp_path / "list.gz"
     odd.write_bytes(b"\x1f\x8b\x08\0\0\0")
     _, said = command("load", odd, code=ExitCode.REJECTS)
-    assert said == "list.gz: rejected: not a picture of a known format\n"
+    assert said == "list.gz: rejected: no picture, video or document of a known format\n"
     wide = tmp_path / "list16.txt"
     wide.write_text(pdq_lines(3), encoding="utf-16")
     _, said = command("load", wide, code=ExitCode.USAGE)

@@ -167,10 +167,16 @@ def _first_item(
         case MediaType.DOCUMENT:
             return _document(stream, options), b""
         case _:
-            from firstseen.hashing.picture import MAX_BYTES  # noqa: PLC0415
+            from firstseen.hashing.picture import MAX_BYTES, UnknownFormatError  # noqa: PLC0415
 
             data = _whole(stream, MAX_BYTES)
-            return _picture(data, options), data
+            try:
+                return _picture(data, options), data
+            except UnknownFormatError:
+                if media_type:
+                    raise
+                # Tried as a picture because it is not recognised as anything.
+                raise MediaError("no picture, video or document of a known format") from None
 
 
 def _media_type(head: bytes, stream: BinaryIO, limits: VideoLimits) -> MediaType:

@@ -106,6 +106,10 @@ def open_luma(data: bytes) -> Luma:
         return Luma(luma_of(shown), (height, width))
 
 
+class UnknownFormatError(MediaError):
+    """No decoder of pictures takes the file for its own."""
+
+
 def size_of(data: bytes) -> tuple[int, int]:
     """The width and height that a picture declares, before anything of it is decoded.
 
@@ -133,7 +137,7 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
     except MediaError:
         raise
     except UnidentifiedImageError:
-        raise MediaError("not a picture of a known format") from None
+        raise UnknownFormatError("not a picture of a known format") from None
     except Image.DecompressionBombError:
         raise MediaError(f"over {MAX_PIXELS:,} pixels") from None
     # Decoders raise what they like on damaged files: OSError, SyntaxError, struct.error, ...
