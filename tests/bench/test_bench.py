@@ -10,12 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import index_bench, items_bench, load_bench, peers, report
+from bench import index_bench, items_bench, kill_bench, load_bench, peers, report
 from bench.__main__ import main
 from bench.histogram import Histogram
 from bench.peers import PeerError
 from bench.run_file import FORMAT, RUNS, Run, percentiles
 from bench.running import ROOT, environment
+from tests.server.test_states import within_patience
+from tests.server.test_workers import has_ended
+from tests.server.worlds import PATIENT
 
 SEED = 20_26
 
@@ -93,7 +96,10 @@ def test_server_is_measured_beside_an_empty_call(
     assert "CheckStream" in capsys.readouterr().out
 
 
-def test_killed_worker_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_killed_worker_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kill_bench, "Options", lambda: PATIENT)
     words = ("kill", "--entries", "300", "--kills", "1", "--every", "1", "--workers")
     run = run_and_read(tmp_path / "run.json", *words, "2")
     whole, hit, other = run.rows
@@ -113,6 +119,11 @@ def test_indexes_are_raced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         assert row["recall"] == 1.0 or "usearch" in row["index"]
         assert row["per_s_2"] > 0 < row["single"]["count"]
     assert "IndexBinaryFlat" in capsys.readouterr().out
+
+
+def test_race_is_over_before_its_threads_begin_each_has_asked_once() -> None:
+    run = index_bench.run([1_000], ["real"], SEED, ["flat"], round_s=0.0)
+    assert [row["per_s_2"] > 0 for row in run.rows] == [True]
 
 
 def test_peer_that_cannot_be_had_is_named_with_the_reason(
@@ -232,14 +243,24 @@ def test_ctrl_c_reaches_no_process_that_a_benchmark_started(tmp_path: Path) -> N
         process.kill()
         pytest.skip("the system does not tell the children of a process")
     child = ""
-    while not child or "faiss" not in Path(f"/proc/{child}/maps").read_text():
+    while not races_with_faiss(child):
         assert process.poll() is None
         child = next(iter(children.read_text().split()), "")
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert "Traceback" not in err
     assert process.returncode in {130, -signal.SIGINT}
-    assert not Path(f"/proc/{child}").exists()
+    assert within_patience(lambda: has_ended(int(child)))
+
+
+def races_with_faiss(pid: str) -> bool:
+    """Whether it has come so far; as a copy of its parent it would have faiss from there."""
+    folder = Path(f"/proc/{pid or 'none'}")
+    try:
+        is_racer = b"own_racers" in (folder / "cmdline").read_bytes()
+        return is_racer and "faiss" in (folder / "maps").read_text()
+    except OSError:  # there is none yet, or it has just ended
+        return False
 
 
 def test_tables_of_the_documents_are_those_of_the_committed_runs(root: Path) -> None:

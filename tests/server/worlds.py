@@ -19,6 +19,8 @@ from firstseen.v1 import match_pb2, types_pb2
 from server.boundary import DETAILS_KEY
 
 SEED: Final = 20_26
+# Where it is shown what is answered, and not how soon: a busy machine stops for seconds.
+PATIENT: Final = firstseen.Options(deadline_ms=30_000)
 
 
 def value(number: int) -> HashValue:
