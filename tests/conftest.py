@@ -3,10 +3,17 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 # Test lists too large or not free to ship; a clone does not have them and its tests skip.
 SHARED = ROOT.parent / "shared"
+
+# No example is wrong for being slow: a busy machine stops for seconds in any of them.
+settings.register_profile(
+    "busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("busy machine")
 
 
 @pytest.fixture(scope="session")
