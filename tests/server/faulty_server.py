@@ -3,8 +3,9 @@
     faulty_server.py FAULT [options of the server]
 
 FAULT is `calls` (a video crashes with its hashes in the exception's text, a document takes long),
-`leak` (every hash is written to stderr: the control of the privacy test), or
-`hold=FILE` (nothing is loaded until the file exists).
+`leak` (every hash is written to stderr: the control of the privacy test),
+`busy=FILE` (no document is answered until the file exists), or
+`hold=FILE` (nothing is loaded until then).
 """
 
 import runpy
@@ -45,18 +46,32 @@ def judge_with_a_leak(self: Snapshot, item: Item, without: Collection[ItemId] = 
     return _judge(self, item)
 
 
+def judge_when_allowed(self: Snapshot, item: Item, without: Collection[ItemId] = ()) -> Verdict:
+    """Answers no document before the file is there."""
+    if item.media_type is MediaType.DOCUMENT:
+        await_file()
+    return _judge(self, item, without)
+
+
 def poll_when_allowed(self: Follower) -> bool:
     """Loads nothing before the file is there."""
-    while not Path(fault.removeprefix("hold=")).exists():
-        threading.Event().wait(0.01)
+    await_file()
     return _poll(self)
 
 
-fault = sys.argv.pop(1)
+def await_file() -> None:
+    """Waits for the file that the fault names."""
+    while not Path(file).exists():
+        threading.Event().wait(0.01)
+
+
+fault, _, file = sys.argv.pop(1).partition("=")
 if fault == "calls":
     Snapshot.judge = judge_with_faults  # type: ignore[method-assign]
 elif fault == "leak":
     Snapshot.judge = judge_with_a_leak  # type: ignore[method-assign]
+elif fault == "busy":
+    Snapshot.judge = judge_when_allowed  # type: ignore[method-assign]
 else:
     Follower.poll = poll_when_allowed  # type: ignore[method-assign]
 runpy.run_module("server", run_name="__main__", alter_sys=True)
