@@ -131,13 +131,14 @@ def test_sigterm_comes_while_a_worker_is_replaced_everything_ends(
     may_load.touch()
     with running_server(path, command=launcher(f"hold={may_load}")) as server:
         may_load.unlink()
-        before = children(server)
         server.process.send_signal(signal.SIGHUP)
-        assert within_patience(lambda: len(children(server)) > len(before))
+        assert within_patience(lambda: len(worker_processes(server)) == 2)
         assert server.stop() == 0
 
 
-def children(server: RunningServer) -> list[int]:
-    """The process ids of all that the supervisor runs."""
+def worker_processes(server: RunningServer) -> list[bytes]:
+    """The command lines of the workers that the supervisor runs, the coming one among them."""
     pid = server.process.pid
-    return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    commands = [Path(f"/proc/{child}/cmdline").read_bytes() for child in children]
+    return [command for command in commands if b"--worker" in command]

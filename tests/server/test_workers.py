@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ from firstseen.attempts import Attempts
 from firstseen.options import channel_arguments
 from firstseen.v1 import match_pb2, match_pb2_grpc, types_pb2
 from tests.server.test_states import within_patience
-from tests.server.worlds import check, make_store, message, value
+from tests.server.worlds import PATIENT, check, make_store, message, value
 
 TIMEOUT_S = 20.0
 CONNECTIONS = 32
@@ -127,7 +128,7 @@ class Load:
     def _run(self, number: int) -> None:
         items = [(sent_item(np.frombuffer(value(n), np.uint8)), n < LISTED) for n in (0, 90)]
         try:
-            with Client(self._address, Plaintext()) as client:
+            with Client(self._address, Plaintext(), PATIENT) as client:
                 while not self._end.is_set():
                     for item, is_known in items:
                         got = client.check(item).verdict
@@ -153,10 +154,11 @@ def test_worker_killed_under_load_no_call_fails_and_few_are_asked_again(
 ) -> None:
     with running_server(path, TWO) as server:
         before = server.worker_pids()
-        victim = busiest(before)
         with Load(server.match, monkeypatch) as load:
             assert load.goes_on_for(CALLS // 2)
             victim = busiest(before)
+            os.kill(victim, signal.SIGSTOP)
+            time.sleep(0.2)  # its callers come to wait for it, so that it dies in calls
             os.kill(victim, signal.SIGKILL)
             assert load.goes_on_for(CALLS // 2)
             calls, retried = load.calls(), load.retried
@@ -178,7 +180,9 @@ def test_worker_without_a_list_is_asked_nothing_while_another_serves(
 ) -> None:
     go = tmp_path / "go"
     go.touch()
-    with running_server(path, TWO, launcher(f"hold={go}")) as server:
+    # The one that serves cannot look at the store meanwhile, and shall not get stale.
+    lasting: Overrides = {**TWO, "store": {"path": str(path), "staleness_limit_ms": 600_000}}
+    with running_server(path, lasting, launcher(f"hold={go}")) as server:
         go.unlink()
         first, second = server.worker_pids()
         os.kill(first, signal.SIGKILL)
