@@ -15,7 +15,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 START_LIMIT_S: Final = 60.0
-STOP_LIMIT_S: Final = 20.0
+STOP_LIMIT_S: Final = 60.0
 # Ctrl-C is for the command that was typed, which then ends the processes that it started.
 OWN_GROUP: Final = 0
 _POLL_S: Final = 0.01

@@ -27,6 +27,7 @@ from firstseen import (
 )
 from tests.client import documents
 from tests.client.clips import PHOTOS, motion_photo, pan, write_clip, write_pan
+from tests.server.worlds import PATIENT
 
 BANK = "REMOVED"
 MOST_BITS = 47
@@ -64,8 +65,8 @@ def world(tmp_path: Path, root: Path) -> Iterator[World]:
     indexer(root, "banks", "create", BANK, "--store", store)
     with ExitStack() as stack:
         server = stack.enter_context(running_server(store))
-        client = stack.enter_context(Client(server.match, Plaintext()))
-        review = stack.enter_context(ReviewClient(server.review, Plaintext()))
+        client = stack.enter_context(Client(server.match, Plaintext(), PATIENT))
+        review = stack.enter_context(ReviewClient(server.review, Plaintext(), PATIENT))
         yield World(store, client, review)
 
 

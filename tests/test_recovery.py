@@ -31,17 +31,19 @@ from engine.policy import BankPolicy
 from engine.snapshot import Snapshot
 from engine.store_check import check_store
 from engine.verdict import Verdict
-from firstseen import CallError, Client, Options, Plaintext
+from firstseen import CallError, Client, Plaintext
 from firstseen import Verdict as SdkVerdict
 from indexer.exit_codes import ExitCode
+from tests.client.test_callee import ONCE
 from tests.client.test_client import ITEM as SDK_ITEM
+from tests.server.worlds import PATIENT
 
 SEED = 20_26
 LINES = 200_000
 BATCH = 2_000
 POINTS = 20
 BANK = "REMOVED"
-END_LIMIT_S = 60
+END_LIMIT_S = 100
 
 
 def command(*words: object) -> list[str]:
@@ -134,7 +136,7 @@ def check_served(store: Path, values: workload.Values) -> None:
         listed = reader.contents().columns[HashType.PDQ].values
     queries = workload.queries(values, 100, SEED)
     near = set(ExactIndex.build(listed).search(queries, 31).queries.tolist())
-    with running_server(store) as server, Client(server.match, Plaintext()) as client:
+    with running_server(store) as server, Client(server.match, Plaintext(), PATIENT) as client:
         found = [client.check(sent_item(query)).verdict for query in queries]
     assert {n for n, verdict in enumerate(found) if verdict is SdkVerdict.KNOWN} == near
     assert near
@@ -180,22 +182,21 @@ def test_server_killed_under_load_gives_the_same_answers_again(
     with LmdbWriter(store, SystemClock()) as writer:
         writer.load(writer.banks()[0].bank_id, new_items(values[:5_000]))
     queries = [sent_item(query) for query in workload.queries(values[:5_000], 200, SEED)]
-    options = Options(deadline_ms=2_000)
 
     def answers(client: Client) -> list[SdkVerdict]:
         return [client.check(item).verdict for item in queries]
 
     with running_server(store) as server:
-        with Client(server.match, Plaintext(), options) as client:
+        with Client(server.match, Plaintext(), PATIENT) as client:
             before = answers(client)
         assert set(before) == {SdkVerdict.KNOWN, SdkVerdict.NOVEL}
         stopped: list[Exception] = []
         busy = threading.Barrier(5)
 
         def hammer() -> None:
-            with Client(server.match, Plaintext(), Options(deadline_ms=300)) as client:
+            with Client(server.match, Plaintext(), ONCE) as client:
                 client.check(SDK_ITEM)
-                busy.wait()
+                busy.wait(END_LIMIT_S)
                 try:
                     while True:
                         for want, item in zip(before, queries, strict=True):
@@ -206,7 +207,7 @@ def test_server_killed_under_load_gives_the_same_answers_again(
         threads = [threading.Thread(target=hammer) for _ in range(4)]
         for thread in threads:
             thread.start()
-        busy.wait()
+        busy.wait(END_LIMIT_S)
         server.process.kill()
         server.process.wait(END_LIMIT_S)
         for thread in threads:
@@ -214,7 +215,7 @@ def test_server_killed_under_load_gives_the_same_answers_again(
         assert len(stopped) == 4
     with LmdbReader(store) as reader:
         assert list(check_store(reader)) == []
-    with running_server(store) as server, Client(server.match, Plaintext(), options) as client:
+    with running_server(store) as server, Client(server.match, Plaintext(), PATIENT) as client:
         assert answers(client) == before
 
 

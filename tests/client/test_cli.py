@@ -165,7 +165,7 @@ def test_folder_says_what_to_type_instead(run: Run, address: str, tmp_path: Path
 
 
 def test_server_that_is_not_there_is_one_line(run: Run, photos: tuple[Path, ...]) -> None:
-    code, out, err = run(photos[0], "--server", "127.0.0.1:1", "--plaintext", "--timeout", "0.3")
+    code, out, err = run(photos[0], "--server", "127.0.0.1:1", "--plaintext", "--timeout", "2")
     assert (code, out) == (1, "")
     assert err == "firstseen: 127.0.0.1:1: the server cannot be reached: nothing listens there\n"
 
@@ -286,7 +286,7 @@ def test_command_ends_quietly_when_nobody_reads_on(
 def test_server_without_tls_is_one_line_and_nothing_of_the_librarys(
     address: str, root: Path, photos: tuple[Path, ...]
 ) -> None:
-    words = ["check", str(photos[0]), "--server", address, "--timeout", "1"]
+    words = ["check", str(photos[0]), "--server", address, "--timeout", "3"]
     done = subprocess.run(
         [sys.executable, "-m", "firstseen.cli", *words],
         cwd=root,

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -290,7 +291,7 @@ def _wait_for_the_end(context: Any) -> match_pb2.CheckResponse:
 def test_nobody_there_is_unavailable() -> None:
     for kind in ("sync", "async"):
         with pytest.raises(UnavailableError, match="cannot be reached"):
-            Asker(kind, "127.0.0.1:1", Options(deadline_ms=300, first_backoff_ms=1)).check()
+            Asker(kind, "127.0.0.1:1", Options(deadline_ms=2_000, first_backoff_ms=1)).check()
 
 
 def test_tls_client_does_not_talk_to_a_plaintext_server(address: str, script: Script) -> None:
@@ -318,8 +319,7 @@ def test_files_are_answered_in_order_over_several_streams(
     paths = files(20)
     for kind in ("sync", "async"):
         script.streams.clear()
-        options = Options(batch_items=8, batch_wait_ms=60_000)
-        answers = Asker(kind, address, options).check_many(paths)
+        answers = Asker(kind, address, replace(QUICK, batch_items=8)).check_many(paths)
         assert [answer.path for answer in answers] == paths
         assert all(a.answer and a.answer.verdict is Verdict.KNOWN for a in answers)
         assert [len(seen) for seen in script.streams] == [8, 8, 4]
@@ -393,7 +393,7 @@ def test_many_files_are_taken_a_batch_at_a_time(
             taken += 1
             yield path
 
-    with Client(address, Plaintext(), Options(batch_items=4, batch_wait_ms=60_000)) as client:
+    with Client(address, Plaintext(), replace(QUICK, batch_items=4)) as client:
         answers = client.check_many(endless())
         for _ in range(5):
             next(answers)

@@ -243,7 +243,7 @@ def test_hexadecimal_of_rtf_is_searched_once() -> None:
     began_s = time.thread_time()
     with pytest.raises(MediaError, match="16,777,216 characters of RTF"):
         hash_document(data + b"x" * (2 << 20))
-    assert time.thread_time() - began_s < 1.5
+    assert time.thread_time() - began_s < 5  # from each of its letters it is over 7
 
 
 @pytest.mark.parametrize("before", ["", "\n", "\\picscalex96\n", "\\picw9\r\n\r\n"])

@@ -141,7 +141,7 @@ def test_order_of_referrals_is_the_servers(address: str, pairs: dict[str, Pair])
 def test_certificate_that_the_server_does_not_know_reaches_nobody(
     address: str, reviewer: Reviewer, pairs: dict[str, Pair]
 ) -> None:
-    options = Options(deadline_ms=1_000, first_backoff_ms=1, max_backoff_ms=2)
+    options = Options(deadline_ms=3_000, first_backoff_ms=1, max_backoff_ms=2)
     with (
         ReviewClient(address, tls(pairs, "stranger"), options) as client,
         pytest.raises(UnavailableError),

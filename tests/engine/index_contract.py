@@ -294,7 +294,7 @@ class IndexContract:
         barrier = Barrier(THREADS)
 
         def search(_: int) -> list[Pairs]:
-            barrier.wait(10)
+            barrier.wait(60)
             return [pairs(index.search(queries, limit)) for _ in range(3)]
 
         with ThreadPoolExecutor(THREADS) as pool:

@@ -15,6 +15,7 @@ from bench.stores import make_store, sent_item
 from bench.workload import Workload
 from firstseen import Client, Plaintext
 from server.config import IndexConfig, read_config
+from tests.server.worlds import PATIENT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -111,7 +112,7 @@ def test_worker_has_little_beyond_the_segment(
     index = {"segments": str(config.index.segments)}
     with running_server(config.store.path, {"index": index, "server": {"workers": 2}}) as server:
         assert server.output().count(b'"segment_adopted"') >= 2
-        with Client(server.match, Plaintext()) as client:
+        with Client(server.match, Plaintext(), PATIENT) as client:
             for value in work.queries(CHECKS, work.listed()):
                 client.check(sent_item(np.asarray(value)))
         own = [own_bytes(pid, config_file.parent) for pid in server.worker_pids()]
