@@ -146,9 +146,9 @@ def test_file_that_ends_its_process_costs_only_itself(jobs: int) -> None:
 
 def test_file_that_hangs_is_given_up_and_order_is_kept() -> None:
     names = ["hang1", *(f"n{i}" for i in range(300)), "hang2", "z"]
-    found = answers(names, 2, timeout_ms=300)
+    found = answers(names, 2, timeout_ms=2_000)
     assert [name for name, _ in found] == names
-    assert [reason for _, reason in found if reason.startswith("took")] == ["took over 0.3 s"] * 2
+    assert [reason for _, reason in found if reason.startswith("took")] == ["took over 2 s"] * 2
 
 
 def test_pool_that_cannot_start_says_so() -> None:

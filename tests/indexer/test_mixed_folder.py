@@ -156,10 +156,10 @@ def test_file_that_kills_or_hangs_its_process_costs_only_itself(
         (folder / f"killer.{kind}").write_bytes(data)
         (folder / f"hanger.{kind}").write_bytes(data)
     monkeypatch.setattr(HashPool.__init__, "__defaults__", (None, None, killing))
-    found = load(folder, "--timeout-s", "3", "--jobs", "3", code=ExitCode.REJECTS)
+    found = load(folder, "--timeout-s", "10", "--jobs", "3", code=ExitCode.REJECTS)
     assert (found["added_items"], found["rejected"]) == (5, 6)
     for name, reason in reasons(tmp_path).items():
-        wanted = "took over 3 s" if name.startswith("hanger") else "ended the process that read it"
+        wanted = "took over 10 s" if name.startswith("hanger") else "ended the process that read it"
         assert reason.startswith(wanted)
 
 
