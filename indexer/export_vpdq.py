@@ -45,6 +45,12 @@ def run_export_vpdq(options: Namespace, console: Console) -> ExitCode:
                 frames += text.count("\n")
                 if videos % _REPORT_EVERY == 0:
                     report(videos, None)
+            if not videos:
+                raise InvalidInputError(
+                    bank.name,
+                    "lists no video by its frames, nothing to write as vPDQ; "
+                    "csv and ndjson hold all that a bank lists",
+                )
     elapsed_ms = console.clock.monotonic_ms() - started_ms
     values = {"videos": videos, "frames": frames, "left_out": left_out}
     shown = {name.replace("_", " "): f"{count:,}" for name, count in values.items()}

@@ -12,7 +12,7 @@ from engine.hashes import HashType, MediaType
 from indexer.exit_codes import ExitCode
 from indexer.feeds.opening import Format, ReadOptions, read_file
 from indexer.feeds.reading import MAX_ITEM_HASHES, Defaults, Read
-from tests.indexer.stores import listed, pdq_lines, run, run_json, value
+from tests.indexer.stores import Command, listed, pdq_lines, run, run_json, value
 
 
 def lines(count: int, fps: float = 30) -> str:
@@ -127,3 +127,20 @@ def test_export_of_videos_wants_an_empty_folder(store: Path, tmp_path: Path) -> 
     assert file.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["list.ndjson", "store", "videos"]
     assert run("export", "-", *words).returncode == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_export_of_videos_from_a_bank_without_any_leaves_nothing(
+    is_there: bool, command: Command, tmp_path: Path
+) -> None:
+    pictures = tmp_path / "pictures.txt"
+    pictures.write_text(pdq_lines(2))
+    command("load", pictures)
+    out = tmp_path / "videos"
+    if is_there:
+        out.mkdir()
+    before = sorted(tmp_path.iterdir())
+    _, said = command("export", out, "--bank", "REMOVED", "--format", "vpdq", code=ExitCode.USAGE)
+    assert said.startswith("indexer: REMOVED: lists no video by its frames, nothing to write")
+    assert sorted(tmp_path.iterdir()) == before
+    assert not is_there or list(out.iterdir()) == []
