@@ -14,6 +14,7 @@ searching by distance is the snapshot's business.
 
 import struct
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,16 +33,17 @@ from engine.entries import (
     IdRange,
     ItemId,
     ListedItem,
+    NewItem,
     merge_ranges,
 )
-from engine.errors import CorruptError, LogTruncatedError
-from engine.hashes import Hash, HashType, HashValue
+from engine.errors import CorruptError, InvalidInputError, LogTruncatedError
+from engine.hashes import SPECS, Hash, HashType, HashValue, Item
 from engine.lmdb_env import FORMAT_VERSION, Environment, Table, Transaction
 from engine.log_span import span
 from engine.policy import Bank, BankId
 from engine.progress import Stage, untold
 from engine.records import Head
-from engine.store import Contents, Delta, LogRecord
+from engine.store import Contents, Delta, LoadResult, LogRecord
 
 STORE_KEY: Final = b"store"
 HEAD_KEY: Final = b"head"
@@ -75,6 +77,14 @@ def item_of(txn: Transaction, entry_id: EntryId) -> ItemId:
 def value_key(bank_id: int, hash_: Hash) -> bytes:
     """The key of a hash in the reverse map."""
     return VALUE_KEY.pack(bank_id, hash_.type) + hash_.value
+
+
+def _probe(item: Item) -> Hash:
+    """The hash by which to look for an equal item: an exact one is shared the least."""
+    for hash_ in item.hashes:
+        if not SPECS[hash_.type].perceptual:
+            return hash_
+    return item.hashes[0]
 
 
 def _runs(
@@ -297,6 +307,45 @@ class LmdbReader:
                 for entry_id in entries_with(txn, value_key(bank, hash_))
             ]
         return tuple(dict.fromkeys(found))
+
+    def preview(self, bank_id: BankId, items: Sequence[NewItem]) -> LoadResult:
+        """See `StoreReader.preview`."""
+        with self._env.read() as txn:
+            self._require_bank(txn, bank_id)
+            new = list(self._new_items(txn, bank_id, items))
+            entries = sum(len(n.item.hashes) for n in new)
+            by_type = Counter(n.item.media_type for n in new)
+            return LoadResult(
+                self._head(txn).checkpoint, len(new), entries, len(items) - len(new), by_type
+            )
+
+    def _require_bank(self, txn: Transaction, bank_id: BankId) -> None:
+        if txn.get(Table.BANKS, U16.pack(bank_id)) is None:
+            raise InvalidInputError("bank_id", f"there is no bank {bank_id}")
+
+    def _new_items(
+        self, txn: Transaction, bank_id: BankId, items: Sequence[NewItem]
+    ) -> Iterator[NewItem]:
+        """Those of `items` that the bank does not list and that did not come before."""
+        before: dict[bytes, list[Item]] = {}
+        for new in items:
+            item = new.item
+            key = value_key(bank_id, _probe(item))
+            same_key = before.get(key)
+            if same_key is not None and item in same_key:
+                continue
+            if txn.get(Table.VALUES, key) is not None and self._lists(txn, key, item):
+                continue
+            before.setdefault(key, []).append(item)
+            yield new
+
+    def _lists(self, txn: Transaction, key: bytes, item: Item) -> bool:
+        for entry_id in entries_with(txn, key):
+            item_id = item_of(txn, entry_id)
+            record = txn.get(Table.ITEMS, U64.pack(item_id))
+            if record is not None and records.decode_item(item_id, record).item == item:
+                return True
+        return False
 
     def stat(self) -> StoreStat:
         """How large the store is; reads every item."""

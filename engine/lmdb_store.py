@@ -3,11 +3,9 @@
 How it is laid out is told in `lmdb_reader`.
 """
 
-import fcntl
 import os
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
@@ -29,11 +27,8 @@ from engine.entries import (
 from engine.errors import (
     InvalidInputError,
     StoreFullError,
-    StoreMissingError,
-    StoreUnusableError,
-    WriterBusyError,
 )
-from engine.hashes import SPECS, Hash, Item, MediaType
+from engine.hashes import MediaType
 from engine.lmdb_env import Environment, Table, Transaction
 from engine.lmdb_reader import (
     BIRTH,
@@ -43,13 +38,12 @@ from engine.lmdb_reader import (
     U64,
     LmdbReader,
     StoreStat,
-    entries_with,
-    item_of,
     value_key,
 )
 from engine.policy import MAX_BANK_ID, Bank, BankId, BankPolicy
 from engine.records import Head
 from engine.store import ChangeKind, LoadResult, LogRecord, RemoveResult
+from engine.store_lock import lock_writer
 
 __all__ = ["DEFAULT_MAP_SIZE_BYTES", "LmdbReader", "LmdbWriter", "StoreStat", "create_store"]
 
@@ -58,7 +52,6 @@ DEFAULT_MAP_SIZE_BYTES: Final = 64 << 30
 MAX_REASON_BYTES: Final = 1_000
 
 _Changed = TypeVar("_Changed", Bank, RemoveResult)
-_WRITER_LOCK_FILE: Final = "writer.lock"
 _NO_BANK: Final = BankId(0)
 _NO_IDS: Final = IdRange(EntryId(0), EntryId(0))
 
@@ -93,7 +86,7 @@ class LmdbWriter(LmdbReader):
             CorruptError: it is damaged.
         """
         self._clock = clock or SystemClock()
-        self._lock_fd = _lock_writer(path)
+        self._lock_fd = lock_writer(path)
         try:
             super().__init__(path)
         except BaseException:
@@ -138,34 +131,6 @@ class LmdbWriter(LmdbReader):
             raise InvalidInputError("reason", f"over {MAX_REASON_BYTES} bytes")
         time_ms = self._clock.unix_ms()
         return LogRecord(checkpoint, time_ms, kind, bank_id, added, removed, reason)
-
-    def _require_bank(self, txn: Transaction, bank_id: BankId) -> None:
-        if txn.get(Table.BANKS, U16.pack(bank_id)) is None:
-            raise InvalidInputError("bank_id", f"there is no bank {bank_id}")
-
-    def _new_items(
-        self, txn: Transaction, bank_id: BankId, items: Sequence[NewItem]
-    ) -> Iterator[NewItem]:
-        """Those of `items` that the bank does not list and that did not come before."""
-        before: dict[bytes, list[Item]] = {}
-        for new in items:
-            item = new.item
-            key = value_key(bank_id, _probe(item))
-            same_key = before.get(key)
-            if same_key is not None and item in same_key:
-                continue
-            if txn.get(Table.VALUES, key) is not None and self._lists(txn, key, item):
-                continue
-            before.setdefault(key, []).append(item)
-            yield new
-
-    def _lists(self, txn: Transaction, key: bytes, item: Item) -> bool:
-        for entry_id in entries_with(txn, key):
-            item_id = item_of(txn, entry_id)
-            record = txn.get(Table.ITEMS, U64.pack(item_id))
-            if record is not None and records.decode_item(item_id, record).item == item:
-                return True
-        return False
 
     def put_bank(self, name: str, policy: BankPolicy, note: str = "") -> Bank:
         """See `StoreWriter.put_bank`."""
@@ -229,17 +194,6 @@ class LmdbWriter(LmdbReader):
             )
             self._append(txn, head, record)
         return replace(result, checkpoint=checkpoint)
-
-    def preview(self, bank_id: BankId, items: Sequence[NewItem]) -> LoadResult:
-        """See `StoreWriter.preview`."""
-        with self._env.read() as txn:
-            self._require_bank(txn, bank_id)
-            new = list(self._new_items(txn, bank_id, items))
-            entries = sum(len(n.item.hashes) for n in new)
-            by_type = Counter(n.item.media_type for n in new)
-            return LoadResult(
-                self._head(txn).checkpoint, len(new), entries, len(items) - len(new), by_type
-            )
 
     def withdraw(self, item_ids: Sequence[ItemId], reason: str = "") -> RemoveResult:
         """See `StoreWriter.withdraw`."""
@@ -312,31 +266,3 @@ class LmdbWriter(LmdbReader):
         record = self._record(checkpoint, kind, bank_id=bank_id, removed=removed, reason=reason)
         self._append(txn, head, record)
         return RemoveResult(checkpoint, len(listed), entry_count)
-
-
-def _probe(item: Item) -> Hash:
-    """The hash by which to look for an equal item: an exact one is shared the least."""
-    for hash_ in item.hashes:
-        if not SPECS[hash_.type].perceptual:
-            return hash_
-    return item.hashes[0]
-
-
-def _lock_writer(path: Path) -> int:
-    """Takes the writer's lock, which dies with its process.
-
-    LMDB has a lock of its own, but waits for it without end and without a word.
-    """
-    if not path.is_dir():
-        kind = StoreUnusableError if path.exists() else StoreMissingError
-        raise kind(f"{path}: no store here (no such folder)")
-    try:
-        lock_fd = os.open(path / _WRITER_LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
-    except OSError as error:
-        raise StoreUnusableError(f"{path}: locked: {error.strerror}") from error
-    try:
-        fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(lock_fd)
-        raise WriterBusyError(f"{path}: another process is writing to the store") from error
-    return lock_fd

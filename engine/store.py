@@ -155,6 +155,13 @@ class StoreReader(Protocol):
     ) -> tuple[ItemId, ...]:
         """The items (of one bank) that list exactly this hash."""
 
+    def preview(self, bank_id: BankId, items: Sequence[NewItem]) -> LoadResult:
+        """What `StoreWriter.load` would do, doing nothing.
+
+        Raises:
+            InvalidInputError: there is no such bank.
+        """
+
     def close(self) -> None:
         """Lets go of the store's files."""
 
@@ -177,9 +184,6 @@ class StoreWriter(StoreReader, Protocol):
         Raises:
             InvalidInputError: there is no such bank.
         """
-
-    def preview(self, bank_id: BankId, items: Sequence[NewItem]) -> LoadResult:
-        """What `load` would do, doing nothing."""
 
     def withdraw(self, item_ids: Sequence[ItemId], reason: str = "") -> RemoveResult:
         """Takes items out, all hashes of each. Ids that are not listed are ignored."""

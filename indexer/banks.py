@@ -10,7 +10,7 @@ from engine.lmdb_store import LmdbReader, LmdbWriter
 from engine.policy import Bank, BankPolicy
 from indexer.console import Console, took
 from indexer.exit_codes import ExitCode
-from indexer.stores import find_bank, require_bank
+from indexer.stores import find_bank, note_load_under_way, require_bank, writing
 
 
 def run_list(options: Namespace, console: Console) -> ExitCode:
@@ -31,7 +31,7 @@ def run_list(options: Namespace, console: Console) -> ExitCode:
 
 def run_create(options: Namespace, console: Console) -> ExitCode:
     """Makes a bank that is not there yet."""
-    with LmdbWriter(options.store) as store:
+    with writing(options.store, console) as store:
         if find_bank(store, options.name) is not None:
             raise InvalidInputError(options.name, "there is such a bank; `banks set` changes it")
         return _put(store, options.name, _changed(BankPolicy(), options), options.note, console)
@@ -39,7 +39,7 @@ def run_create(options: Namespace, console: Console) -> ExitCode:
 
 def run_set(options: Namespace, console: Console) -> ExitCode:
     """Changes what the options say of a bank, and nothing else."""
-    with LmdbWriter(options.store) as store:
+    with writing(options.store, console) as store:
         bank = require_bank(store, options.name)
         note = bank.note if options.note is None else options.note
         return _put(store, bank.name, _changed(bank.policy, options), note, console)
@@ -47,7 +47,7 @@ def run_set(options: Namespace, console: Console) -> ExitCode:
 
 def run_enable(options: Namespace, console: Console) -> ExitCode:
     """Lets a bank match, or not; `options.enabled` says which."""
-    with LmdbWriter(options.store) as store:
+    with writing(options.store, console) as store:
         bank = require_bank(store, options.name)
         policy = replace(bank.policy, enabled=options.enabled)
         return _put(store, bank.name, policy, bank.note, console)
@@ -58,11 +58,12 @@ def run_clear(options: Namespace, console: Console) -> ExitCode:
     if not options.yes:
         raise InvalidInputError("--yes", f"missing: this takes every item out of {options.name}")
     started_ms = console.clock.monotonic_ms()
-    with LmdbWriter(options.store) as store:
+    with writing(options.store, console) as store:
         bank = require_bank(store, options.name)
         with console.progress(f"clearing {bank.name}", None, "items") as report:
             result = store.clear(bank.bank_id, options.reason, lambda done: report(done, None))
     elapsed_ms = console.clock.monotonic_ms() - started_ms
+    note_load_under_way(options.store, console)
     console.summary(
         f"cleared: bank {bank.name}",
         {

@@ -22,7 +22,10 @@ COMMIT_INTERVAL_MS = 10_000  # pictures are slow: what is hashed should not wait
 _HASHES_PER_ITEM = 10  # a batch is also full at this many hashes for each item it may have
 _LOOK_EVERY = 64  # reading the clock costs as much as a field
 
-Commit = Callable[[Sequence[NewItem]], LoadResult]
+Admit = Callable[[Bank], Sequence[NewItem]]
+"""Gives of a batch what a bank takes, as it is when the batch is listed."""
+
+Commit = Callable[[Admit], LoadResult]
 
 
 @dataclass(slots=True)
@@ -62,7 +65,7 @@ class Loader:
         """Takes where to load.
 
         Args:
-            bank: whose policy decides what may be listed.
+            bank: whose policy decides what may be listed, until a commit finds another.
             commit: lists a batch.
             rejects: takes what may not.
             clock: to commit by when items are slow.
@@ -76,7 +79,7 @@ class Loader:
         self._clock = clock
         self._batch_items = batch_items
         self._look_every = 1 if is_slow else _LOOK_EVERY
-        self._batch: list[NewItem] = []
+        self._batch: list[tuple[Place, NewItem]] = []
         self._batch_hashes = 0
         self._committed_ms = clock.monotonic_ms()
 
@@ -117,10 +120,11 @@ class Loader:
                 else:
                     kept = found
                 if kept is not None:
-                    batch.append(kept)
+                    batch.append((place, kept))
                     self._batch_hashes += len(hashes)
             if len(batch) >= self._batch_items or self._is_due():
                 self._flush()
+                refusal = self._bank.refusal
                 report(totals.read, position())
         self._flush()
         report(totals.read, position())
@@ -150,9 +154,17 @@ class Loader:
             self._rejects.add(place, Outcome.LEFT_OUT, reason)
         return NewItem(Item(new.item.media_type, tuple(kept)), new.labels)
 
+    def _admitted(self, bank: Bank) -> list[NewItem]:
+        """The batch, without what the bank refuses if it was changed since this was read."""
+        if bank.policy != self._bank.policy:
+            self._bank = bank
+            kept = [(place, self._without_refused(place, new)) for place, new in self._batch]
+            self._batch[:] = [(place, new) for place, new in kept if new is not None]
+        return [new for _, new in self._batch]
+
     def _flush(self) -> None:
         if self._batch:
-            result = self._commit(self._batch)
+            result = self._commit(self._admitted)
             self.totals.added_items += result.added_items
             self.totals.added_hashes += result.added_entries
             self.totals.added_by_type.update(result.added_by_type)

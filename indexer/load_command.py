@@ -3,23 +3,26 @@
 import gc
 import os
 from argparse import Namespace
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
 from engine.entries import Labels
-from engine.errors import InvalidInputError
+from engine.errors import InvalidInputError, WriterBusyError
 from engine.hashes import MediaType
-from engine.lmdb_store import LmdbWriter
+from engine.lmdb_store import LmdbReader
 from engine.policy import Bank, BankId, BankPolicy
+from engine.store import LoadResult
+from engine.store_lock import load_under_way
 from indexer.console import Console, counted, took
 from indexer.exit_codes import ExitCode
 from indexer.feeds.opening import STDIN, ReadOptions, is_media_source, opened, read_file
 from indexer.feeds.reading import Defaults
 from indexer.feeds.rejects import Outcome, Rejects, printable, reporting
-from indexer.load import Loader, LoadTotals
+from indexer.load import Admit, Commit, Loader, LoadTotals
 from indexer.preview import Preview
-from indexer.stores import find_bank, require_bank
+from indexer.stores import find_bank, require_bank, writing
 
 _COLLECT_AFTER: Final = 200_000
 _MAX_NAME: Final = 200
@@ -47,36 +50,35 @@ def run_load(options: Namespace, console: Console) -> ExitCode:
     gc.set_threshold(_COLLECT_AFTER)
     started_ms = console.clock.monotonic_ms()
     with ExitStack() as stack:
-        store = stack.enter_context(LmdbWriter(options.store))
-        bank, is_new = _bank(store, options)
+        preview = None
+        if options.dry_run:
+            reader = stack.enter_context(LmdbReader(options.store))
+            bank, preview = _previewed(reader, options)
+            commit = _previewing(bank, preview)
+        else:
+            bank = _opened_bank(options, console)
+            stack.enter_context(load_under_way(options.store))
+            commit = _listing(options, console)
         rejects = stack.enter_context(reporting(options.rejects))
-        preview = Preview(store, None if is_new else bank.bank_id) if options.dry_run else None
-        reason = options.reason or f"load {source_name(sources)}"
         loader = Loader(
-            bank,
-            preview.load if preview else lambda batch: store.load(bank.bank_id, batch, reason),
-            rejects,
-            console.clock,
-            options.batch_size,
-            is_slow=bool(media),
+            bank, commit, rejects, console.clock, options.batch_size, is_slow=bool(media)
         )
         try:
             for source in (source for source in sources if source not in media):
                 _load_list(source, loader, options, console, defaults)
             if media:
                 _load_media(media, loader, options, console, defaults, rejects)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, WriterBusyError):
             if not options.dry_run:
                 new = counted(loader.totals.added_items, "new item is", "new items are")
                 console.note(f"{new} listed; run the same command again to go on")
             raise
-        if loader.totals.checkpoint is None:
-            loader.totals.checkpoint = store.head()
-        elapsed_ms = console.clock.monotonic_ms() - started_ms
-        exact = preview is None or preview.is_exact
-        return _tell(
-            console, loader, rejects, options, elapsed_ms, exact=exact, of_media=bool(media)
-        )
+    if loader.totals.checkpoint is None:
+        with LmdbReader(options.store) as reader:
+            loader.totals.checkpoint = reader.head()
+    elapsed_ms = console.clock.monotonic_ms() - started_ms
+    exact = preview is None or preview.is_exact
+    return _tell(console, loader, rejects, options, elapsed_ms, exact=exact, of_media=bool(media))
 
 
 def _refuse_overwriting(sources: list[str], rejects: Path | None) -> None:
@@ -86,19 +88,50 @@ def _refuse_overwriting(sources: list[str], rejects: Path | None) -> None:
         raise InvalidInputError("--rejects", f"{rejects} is the file to load")
 
 
-def _bank(store: LmdbWriter, options: Namespace) -> tuple[Bank, bool]:
-    """The bank to load into, and whether a dry run only pretends that it is there."""
-    if not options.create_bank:
-        return require_bank(store, options.bank), False
-    found = find_bank(store, options.bank)
-    if found is not None:
-        return found, False
+def _previewed(reader: LmdbReader, options: Namespace) -> tuple[Bank, Preview]:
+    """The bank that a dry run compares with, which may have to be made first."""
+    if options.create_bank and find_bank(reader, options.bank) is None:
+        with _named_bank():
+            return Bank(_UNMADE, options.bank), Preview(reader, None)
+    bank = require_bank(reader, options.bank)
+    return bank, Preview(reader, bank.bank_id)
+
+
+def _previewing(bank: Bank, preview: Preview) -> Commit:
+    return lambda admit: preview.load(admit(bank))
+
+
+def _opened_bank(options: Namespace, console: Console) -> Bank:
+    """The bank to load into, made if need be; that nobody may write shows here, before the work."""
+    with writing(options.store, console) as store:
+        if not options.create_bank:
+            return require_bank(store, options.bank)
+        with _named_bank():
+            return find_bank(store, options.bank) or store.put_bank(options.bank, BankPolicy())
+
+
+@contextmanager
+def _named_bank() -> Iterator[None]:
+    """Lets what is wrong with a bank's name tell the option."""
     try:
-        if options.dry_run:
-            return Bank(_UNMADE, options.bank), True
-        return store.put_bank(options.bank, BankPolicy()), False
+        yield
     except InvalidInputError as error:
         raise InvalidInputError("--bank", error.problem) from None
+
+
+def _listing(options: Namespace, console: Console) -> Commit:
+    """Lists each batch as the store's writer, and lets others write before the next.
+
+    What they did to the bank meanwhile counts: it is looked up again.
+    """
+    reason = options.reason or f"load {source_name(options.sources)}"
+
+    def commit(admit: Admit) -> LoadResult:
+        with writing(options.store, console) as store:
+            bank = require_bank(store, options.bank)
+            return store.load(bank.bank_id, admit(bank), reason)
+
+    return commit
 
 
 def _load_list(

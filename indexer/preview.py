@@ -10,7 +10,7 @@ from typing import Final
 from engine.entries import NewItem
 from engine.hashes import Item
 from engine.policy import BankId
-from engine.store import LoadResult, StoreWriter
+from engine.store import LoadResult, StoreReader
 
 # About 100 bytes each. Beyond that many, repeats within the file are only seen within a batch.
 MAX_REMEMBERED: Final = 2_000_000
@@ -20,7 +20,7 @@ _HASH: Final = struct.Struct(">Bhqi")
 class Preview:
     """Takes batches as `StoreWriter.load` does, and remembers them instead of listing them."""
 
-    def __init__(self, store: StoreWriter, bank_id: BankId | None) -> None:
+    def __init__(self, store: StoreReader, bank_id: BankId | None) -> None:
         """Takes the bank to compare with; None for one that is not made yet."""
         self._store = store
         self._bank_id = bank_id

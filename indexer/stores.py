@@ -1,8 +1,51 @@
 """Opening the store for a command, and finding banks in it by name."""
 
-from engine.errors import InvalidInputError
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from engine.errors import InvalidInputError, WriterBusyError
+from engine.lmdb_store import LmdbWriter
 from engine.policy import Bank
 from engine.store import StoreReader
+from engine.store_lock import is_load_under_way
+from indexer.console import Console, took
+
+WAIT_LIMIT_MS: Final = 600_000  # clearing a bank takes half a minute for each million hashes
+_SAID_AFTER_MS: Final = 1_000  # a batch of a load is on disk by then
+_LOOK_S: Final = 0.01  # a load leaves the store for as long as reading its next batch takes
+
+
+def writing(
+    path: Path, console: Console, pause: Callable[[float], None] = time.sleep
+) -> LmdbWriter:
+    """The store, opened to change it; waits until no other process does, and says so.
+
+    Raises:
+        WriterBusyError: one still does after `WAIT_LIMIT_MS`.
+    """
+    started_ms, said = console.clock.monotonic_ms(), False
+    while True:
+        try:
+            return LmdbWriter(path)
+        except WriterBusyError as error:
+            waited_ms = console.clock.monotonic_ms() - started_ms
+            if waited_ms >= WAIT_LIMIT_MS:
+                raise WriterBusyError(f"{error}; waited {took(waited_ms)} for it") from None
+            if waited_ms >= _SAID_AFTER_MS and not said:
+                said = True
+                console.note(f"{error}; waiting for up to {took(WAIT_LIMIT_MS)}, Ctrl-C gives up")
+        pause(_LOOK_S)
+
+
+def note_load_under_way(path: Path, console: Console) -> None:
+    """Says that what was taken out is not all, where more is about to be listed."""
+    if is_load_under_way(path):
+        console.note(
+            "a load into this store is under way: what it has yet to come to, it will list; "
+            "run this again when it has ended"
+        )
 
 
 def find_bank(store: StoreReader, name: str) -> Bank | None:

@@ -14,16 +14,16 @@ from typing import Final
 from engine.entries import ItemId, Labels
 from engine.errors import InvalidInputError
 from engine.hashes import HashType, Item, MediaType
-from engine.lmdb_store import LmdbWriter
+from engine.lmdb_store import LmdbReader
 from engine.policy import BankId
-from engine.store import StoreReader
+from engine.store import RemoveResult, StoreReader
 from indexer.console import Console, took
 from indexer.exit_codes import ExitCode
 from indexer.feeds.opening import STDIN, ReadOptions, is_media_source, opened, read_file
 from indexer.feeds.reading import Defaults, Read
 from indexer.feeds.rejects import Outcome, Rejects
 from indexer.load_command import source_name
-from indexer.stores import require_bank
+from indexer.stores import note_load_under_way, require_bank, writing
 
 MAX_DESCRIBED: Final = 1_000  # in JSON
 _MAX_SHOWN: Final = 15  # fits a screen of 24 lines with the summary
@@ -69,7 +69,7 @@ def run_withdraw(options: Namespace, console: Console) -> ExitCode:
         )
     started_ms = console.clock.monotonic_ms()
     of_media = _is_media(options)
-    with LmdbWriter(options.store) as store:
+    with LmdbReader(options.store) as store:
         bank_id = require_bank(store, options.bank).bank_id if options.bank else None
         with _selecting(console) as selection:
             if of_media:
@@ -81,20 +81,19 @@ def run_withdraw(options: Namespace, console: Console) -> ExitCode:
             else:
                 _by_labels(store, bank_id, options, selection)
         item_ids = list(selection.item_ids)
-        going = _described(store, item_ids)
-        if options.dry_run:
-            sequence = store.head().sequence
-            listed = store.items(item_ids).values()
-            entries = sum(len(one.item.hashes) for one in listed)
-        else:
-            result = store.withdraw(item_ids, options.reason or _reason(options))
-            sequence, entries = result.checkpoint.sequence, result.removed_entries
+        going, result = _described(store, item_ids), _foreseen(store, item_ids)
+    if item_ids and not options.dry_run:
+        # An id is never given out again: what was selected is the same item, or gone by now.
+        with writing(options.store, console) as writer:
+            going = _described(writer, item_ids)
+            result = writer.withdraw(item_ids, options.reason or _reason(options))
     elapsed_ms = console.clock.monotonic_ms() - started_ms
     if of_media and selection.not_listed:
         console.note(_ONLY_SAME)
+    note_load_under_way(options.store, console)
     if going and not console.as_json:
-        _show(console, going, len(item_ids))
-    return _tell(console, options, selection, going, entries, sequence, elapsed_ms)
+        _show(console, going, result.removed_items)
+    return _tell(console, options, selection, going, result, elapsed_ms)
 
 
 def _reason(options: Namespace) -> str:
@@ -108,6 +107,13 @@ def _reason(options: Namespace) -> str:
     labels = {"reference": options.reference, "source": options.list_source}
     told = " and ".join(f"{name} {_shortened(text)}" for name, text in labels.items() if text)
     return f"withdraw {told}"
+
+
+def _foreseen(store: StoreReader, item_ids: Sequence[ItemId]) -> RemoveResult:
+    """What withdrawing the items would do."""
+    listed = store.items(item_ids).values()
+    entries = sum(len(one.item.hashes) for one in listed)
+    return RemoveResult(store.head(), len(listed), entries)
 
 
 def _described(store: StoreReader, item_ids: Sequence[ItemId]) -> list[dict[str, object]]:
@@ -266,12 +272,12 @@ def _tell(
     options: Namespace,
     selection: Selection,
     going: Sequence[Mapping[str, object]],
-    entries: int,
-    sequence: int,
+    result: RemoveResult,
     elapsed_ms: int,
 ) -> ExitCode:
     rejected = selection.rejects.total
-    items = len(selection.item_ids)
+    items, entries = result.removed_items, result.removed_entries
+    sequence = result.checkpoint.sequence
     title = "withdrawn" if items else "nothing withdrawn"
     console.summary(
         "dry run, nothing changed" if options.dry_run else title,

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.running import ROOT, environment
-from engine.entries import Labels
-from engine.hashes import HashValue, Item
+from engine.entries import Labels, NewItem
+from engine.hashes import Hash, HashType, HashValue, Item, MediaType
 from engine.lmdb_store import LmdbReader
 
 SEED: Final = 20_26
@@ -24,6 +24,12 @@ Command = Callable[..., tuple[dict[str, Any], str]]
 def value(number: int, size_bytes: int = 32) -> HashValue:
     """Value number `number`."""
     return HashValue(random.Random(SEED + number).randbytes(size_bytes))
+
+
+def picture(number: int, quality: int = 90) -> NewItem:
+    """A picture of one PDQ hash."""
+    hash_ = Hash(HashType.PDQ, value(number), quality)
+    return NewItem(Item(MediaType.IMAGE, (hash_,)))
 
 
 VPDQ_LINE: Final = f"0,100,{value(1).hex()},0.000\n"

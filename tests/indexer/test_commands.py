@@ -10,7 +10,7 @@ import pytest
 
 from bench.running import ROOT, environment
 from engine.hashes import HashType
-from engine.lmdb_store import LmdbReader, LmdbWriter, create_store
+from engine.lmdb_store import LmdbReader, create_store
 from engine.policy import BankPolicy, BankRole, TypePolicy, default_types
 from indexer.__main__ import main
 from indexer.arguments import parser
@@ -85,15 +85,6 @@ def test_wrong_use_is_refused(store: Path, tmp_path: Path) -> None:
         assert done.returncode == ExitCode.USAGE, arguments
         assert said in done.stderr.decode(), arguments
     assert listed(store) == []
-
-
-def test_busy_store_is_said_at_once(store: Path, tmp_path: Path) -> None:
-    feed = write(tmp_path / "list.txt", pdq_lines(1))
-    with LmdbWriter(store):
-        done = run("load", feed, "--bank", "REMOVED", "--store", store)
-        assert run("stat", "--store", store).returncode == ExitCode.DONE
-    assert done.returncode == ExitCode.STORE_BUSY
-    assert "another process" in one_line(done.stderr)
 
 
 def test_full_store_keeps_what_was_committed(tmp_path: Path) -> None:

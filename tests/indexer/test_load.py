@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,7 @@ from indexer.__main__ import main
 from indexer.exit_codes import ExitCode
 from indexer.feeds.reading import MAX_ITEM_HASHES, Read
 from indexer.feeds.rejects import Rejects
-from indexer.load import COMMIT_INTERVAL_MS, Loader
+from indexer.load import COMMIT_INTERVAL_MS, Admit, Loader
 from indexer.preview import Preview
 from tests.indexer.stores import LIMIT_S, command, listed, pdq_lines, run, run_json, value
 from tests.indexer.test_console import SteppingClock
@@ -217,7 +217,8 @@ def loader(clock: SteppingClock, *, is_slow: bool) -> tuple[Loader, list[int]]:
     """A loader that lists nothing, and how large each of its commits was."""
     commits: list[int] = []
 
-    def commit(batch: Sequence[NewItem]) -> LoadResult:
+    def commit(admit: Admit) -> LoadResult:
+        batch = admit(bank)
         commits.append(len(batch))
         by_type = Counter(new.item.media_type for new in batch)
         return LoadResult(Checkpoint(1, 1, 1), len(batch), len(batch), 0, by_type)
