@@ -1,15 +1,18 @@
 """`init`, `stat` and `log`: making a store, and telling what is in it and how it came there."""
 
 from argparse import Namespace
+from bisect import bisect_left, bisect_right
 from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from rich.filesize import decimal
 
+from engine.entries import IdRange
 from engine.errors import InvalidInputError
 from engine.lmdb_store import LmdbReader, create_store
 from engine.policy import BankId
-from engine.store import LogRecord
+from engine.store import ChangeKind, LogRecord
 from indexer.console import Console
 from indexer.exit_codes import ExitCode
 
@@ -68,25 +71,47 @@ def run_stat(options: Namespace, console: Console) -> ExitCode:
 def run_log(options: Namespace, console: Console) -> ExitCode:
     """Tells every change, oldest first."""
     with LmdbReader(options.store) as store:
-        names = {bank.bank_id: bank.name for bank in store.banks()}
-        log = store.iter_log()
+        log = _with_banks(store.iter_log(), {bank.bank_id: bank.name for bank in store.banks()})
         kept = deque(log, maxlen=options.last) if options.last else log
         if console.as_json:
-            for record in kept:
-                console.put_json(_record_fields(record, names))
+            for record, banks in kept:
+                console.put_json(_record_fields(record, banks))
             return ExitCode.DONE
-        rows = [_row(record, names) for record in kept]
+        rows = [_row(record, banks) for record, banks in kept]
     columns = ("no.#", "time (UTC)", "change", "bank", "added#", "removed#", "listed#")
     console.table((*columns, "reason"), rows)
     return ExitCode.DONE
 
 
-def _record_fields(record: LogRecord, names: dict[BankId, str]) -> dict[str, object]:
+def _with_banks(
+    log: Iterable[LogRecord], names: Mapping[BankId, str]
+) -> Iterator[tuple[LogRecord, list[str]]]:
+    """Each record with the banks that it changed.
+
+    A withdrawal names entries and no bank: theirs is that of the load which gave them out.
+    """
+    loads: list[LogRecord] = []  # and so by id of their entries
+    for record in log:
+        if record.kind is ChangeKind.LOAD:
+            loads.append(record)
+        found = {record.bank_id, *_banks_of(record.removed, loads)} & names.keys()
+        yield record, [names[bank_id] for bank_id in sorted(found)]
+
+
+def _banks_of(removed: Iterable[IdRange], loads: Sequence[LogRecord]) -> Iterator[BankId]:
+    for part in removed:
+        first = bisect_right(loads, part.first, key=lambda load: load.added.first) - 1
+        after = bisect_left(loads, part.end, key=lambda load: load.added.first)
+        yield from (loads[index].bank_id for index in range(max(first, 0), after))
+
+
+def _record_fields(record: LogRecord, banks: list[str]) -> dict[str, object]:
     return {
         "sequence": record.checkpoint.sequence,
         "time": _time(record.time_unix_ms),
         "kind": record.kind.name.lower(),
-        "bank": names.get(record.bank_id),
+        "bank": banks[0] if len(banks) == 1 else None,
+        "banks": banks,
         "added_hashes": record.added.end - record.added.first,
         "removed_hashes": _removed(record),
         "entry_count": record.checkpoint.entry_count,
@@ -95,12 +120,12 @@ def _record_fields(record: LogRecord, names: dict[BankId, str]) -> dict[str, obj
     }
 
 
-def _row(record: LogRecord, names: dict[BankId, str]) -> tuple[str, ...]:
+def _row(record: LogRecord, banks: list[str]) -> tuple[str, ...]:
     return (
         f"{record.checkpoint.sequence:,}",
         _time(record.time_unix_ms),
         record.kind.name.lower(),
-        names.get(record.bank_id, ""),
+        ", ".join(banks),
         f"{record.added.end - record.added.first:,}",
         f"{_removed(record):,}",
         f"{record.checkpoint.entry_count:,}",

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from bench.running import ROOT, environment
+from engine.entries import ItemId
 from engine.hashes import HashType
-from engine.lmdb_store import LmdbReader, create_store
+from engine.lmdb_store import LmdbReader, LmdbWriter, create_store
 from engine.policy import BankPolicy, BankRole, TypePolicy, default_types
 from indexer.__main__ import main
 from indexer.arguments import parser
 from indexer.exit_codes import ExitCode
-from tests.indexer.stores import LIMIT_S, command, listed, pdq_lines, run, run_json, value
+from tests.indexer.stores import LIMIT_S, command, listed, pdq_lines, picture, run, run_json, value
 
 
 def write(path: Path, text: str) -> Path:
@@ -137,10 +138,10 @@ def test_log_tells_every_change_and_no_hash(store: Path, tmp_path: Path) -> None
     run("withdraw", "-", "--reason", "case 12", "--store", store, stdin=feed.read_bytes()[:65])
     lines = run("log", "--store", store, "--json").stdout.splitlines()
     records = [json.loads(line) for line in lines]
-    assert [(r["sequence"], r["kind"], r["bank"]) for r in records] == [
-        (1, "bank", "REMOVED"),
-        (2, "load", "REMOVED"),
-        (3, "withdraw", None),
+    assert [(r["sequence"], r["kind"], r["bank"], r["banks"]) for r in records] == [
+        (1, "bank", "REMOVED", ["REMOVED"]),
+        (2, "load", "REMOVED", ["REMOVED"]),
+        (3, "withdraw", "REMOVED", ["REMOVED"]),
     ]
     assert [(r["added_hashes"], r["removed_hashes"], r["entry_count"]) for r in records] == [
         (0, 0, 0),
@@ -152,6 +153,25 @@ def test_log_tells_every_change_and_no_hash(store: Path, tmp_path: Path) -> None
     assert "case 12" in shown
     assert "load a.txt" not in shown
     assert value(0).hex() not in str(lines)
+
+
+def test_log_tells_the_banks_that_a_withdrawal_took_from(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with LmdbWriter(store) as writer:
+        names = ["REMOVED", "OTHER", "THIRD"]
+        banks = [writer.put_bank(name, BankPolicy()).bank_id for name in names]
+        for bank_id in banks:  # the ids 1 and 2, 3 and 4, 5 and 6
+            writer.load(bank_id, [picture(1), picture(2)])
+        for ids in ([6], [2, 3], [1, 4, 5]):
+            writer.withdraw([ItemId(number) for number in ids])
+        writer.clear(banks[0])
+    assert main(["log", "--store", str(store), "--json", "--last", "3"]) == ExitCode.DONE
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["banks"] for one in told] == [["THIRD"], ["REMOVED", "OTHER"], names]
+    assert [one["bank"] for one in told] == ["THIRD", None, None]
+    assert main(["log", "--store", str(store), "--last", "2"]) == ExitCode.DONE
+    assert "REMOVED, OTHER " in capsys.readouterr().out
 
 
 def test_withdraw_takes_items_by_hash_id_and_label(store: Path, tmp_path: Path) -> None:
