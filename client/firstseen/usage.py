@@ -15,7 +15,12 @@ BYTES: Final = (bytes, bytearray, memoryview)
 ITEM: Final = "an Item, as hash_file gives"
 _MAX_PORT: Final = 65_535
 # A name, an IPv4 address or an IPv6 address in brackets.
-_ADDRESS: Final = re.compile(r"(?:[^\s:/\[\]]+|\[[0-9a-fA-F:.%\w]+\]):([0-9]{1,5})", re.ASCII)
+_ADDRESS: Final = re.compile(
+    r"(?:[^\s:/\[\]]+|\[[0-9a-fA-F:.]+(?:%[\w.-]+)?\]):([0-9]{1,5})", re.ASCII
+)
+# What is longer, or all of hexadecimal digits, may be a key or a hash that was passed by mistake.
+_MAX_SHOWN: Final = 60
+_HEX: Final = re.compile(r"[0-9a-fA-F]{16,}")
 
 
 def require(name: str, value: object, kinds: type | tuple[type, ...], want: str) -> None:
@@ -46,7 +51,9 @@ def problem_of_address(text: str) -> str:
         return "want HOST:PORT, without http"
     found = _ADDRESS.fullmatch(text)
     if not found or not 1 <= int(found[1]) <= _MAX_PORT:
-        return f"want HOST:PORT, as localhost:50051, not {text!r}"
+        is_shown = len(text) <= _MAX_SHOWN and not _HEX.search(text)
+        passed = repr(text) if is_shown else f"{len(text)} characters"
+        return f"want HOST:PORT, as localhost:50051, not {passed}"
     return ""
 
 

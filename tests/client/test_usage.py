@@ -60,6 +60,7 @@ def opened(kind: str, *words: Any) -> object:
             "address: want HOST:PORT, as localhost:50051, not 'localhost'",
         ),
         (("http://h:1", Plaintext()), "address: want HOST:PORT, without http"),
+        ((SECRET, Plaintext()), "address: want HOST:PORT, as localhost:50051, not 64 characters"),
         ((50_051, Plaintext()), "address: want HOST:PORT, as a str, not int"),
         ((NOWHERE, Plaintext), "security: want Tls() or Plaintext(), not the class Plaintext"),
         ((NOWHERE, Options()), "security: want Tls() or Plaintext(), not Options"),

@@ -17,7 +17,7 @@ from firstseen import Client, Plaintext
 from server.config import IndexConfig, read_config
 from tests.server.worlds import PATIENT
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 ENTRIES: Final = 1_000_000
 # 6 GB for ten million: 600 bytes an entry, over what the process has before it reads any.

@@ -3,6 +3,7 @@
 import shutil
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import grpc
@@ -140,5 +141,8 @@ def worker_processes(server: RunningServer) -> list[bytes]:
     """The command lines of the workers that the supervisor runs, the coming one among them."""
     pid = server.process.pid
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    commands = [Path(f"/proc/{child}/cmdline").read_bytes() for child in children]
+    commands = []
+    for child in children:
+        with suppress(OSError):  # it has just ended
+            commands.append(Path(f"/proc/{child}/cmdline").read_bytes())
     return [command for command in commands if b"--worker" in command]
