@@ -8,9 +8,10 @@ from engine.errors import InvalidInputError
 from engine.hashes import HashType
 from engine.lmdb_store import LmdbReader, LmdbWriter
 from engine.policy import Bank, BankPolicy
+from engine.store_lock import is_load_under_way
 from indexer.console import Console, took
 from indexer.exit_codes import ExitCode
-from indexer.stores import find_bank, note_load_under_way, require_bank, writing
+from indexer.stores import find_bank, note_more_coming, require_bank, writing
 
 
 def run_list(options: Namespace, console: Console) -> ExitCode:
@@ -59,11 +60,14 @@ def run_clear(options: Namespace, console: Console) -> ExitCode:
         raise InvalidInputError("--yes", f"missing: this takes every item out of {options.name}")
     started_ms = console.clock.monotonic_ms()
     with writing(options.store, console) as store:
+        # A load that still has something to list cannot end while this writes.
+        is_more_coming = is_load_under_way(options.store)
         bank = require_bank(store, options.name)
         with console.progress(f"clearing {bank.name}", None, "items") as report:
             result = store.clear(bank.bank_id, options.reason, lambda done: report(done, None))
     elapsed_ms = console.clock.monotonic_ms() - started_ms
-    note_load_under_way(options.store, console)
+    if is_more_coming:
+        note_more_coming(console)
     console.summary(
         f"cleared: bank {bank.name}",
         {

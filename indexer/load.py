@@ -6,10 +6,12 @@ simply run again. How feeds are read is told in `feeds`.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from engine.clock import Clock
 from engine.entries import Checkpoint, NewItem
+from engine.errors import WriterBusyError
 from engine.hashes import Hash, Item, MediaType
 from engine.policy import Bank
 from engine.store import LoadResult
@@ -25,7 +27,8 @@ _LOOK_EVERY = 64  # reading the clock costs as much as a field
 Admit = Callable[[Bank], Sequence[NewItem]]
 """Gives of a batch what a bank takes, as it is when the batch is listed."""
 
-Commit = Callable[[Admit], LoadResult]
+Commit = Callable[[Admit, bool], LoadResult]
+"""Lists a batch; whether it may wait for another writer, or is to fail at once."""
 
 
 @dataclass(slots=True)
@@ -95,12 +98,14 @@ class Loader:
 
         Raises:
             StoreFullError: the batch that did not fit is not listed; those before it are.
-            KeyboardInterrupt: what was read until then is listed.
+            KeyboardInterrupt: what was read until then is listed, unless another process is
+                writing: then the last batch is not.
         """
         try:
             self._load(feed, report, position)
         except KeyboardInterrupt:
-            self._flush()
+            with suppress(WriterBusyError):  # who has had enough is not to wait any longer
+                self._flush(may_wait=False)
             raise
 
     def _load(
@@ -115,7 +120,7 @@ class Loader:
                 hashes = found.item.hashes
                 for hash_ in hashes:
                     if refusal(hash_) is not None:
-                        kept = self._without_refused(place, found)
+                        kept = self._without_refused(place, found, self._bank)
                         break
                 else:
                     kept = found
@@ -137,12 +142,12 @@ class Loader:
             and self._clock.monotonic_ms() - self._committed_ms >= COMMIT_INTERVAL_MS
         )
 
-    def _without_refused(self, place: Place, new: NewItem) -> NewItem | None:
-        """The item without the hashes that the bank refuses; None when none is left."""
+    def _without_refused(self, place: Place, new: NewItem, bank: Bank) -> NewItem | None:
+        """The item without the hashes that a bank refuses; None when none is left."""
         kept: list[Hash] = []
         reasons: list[str] = []
         for hash_ in new.item.hashes:
-            reason = self._bank.refusal(hash_)
+            reason = bank.refusal(hash_)
             if reason is None:
                 kept.append(hash_)
             else:
@@ -157,14 +162,14 @@ class Loader:
     def _admitted(self, bank: Bank) -> list[NewItem]:
         """The batch, without what the bank refuses if it was changed since this was read."""
         if bank.policy != self._bank.policy:
-            self._bank = bank
-            kept = [(place, self._without_refused(place, new)) for place, new in self._batch]
+            kept = [(place, self._without_refused(place, new, bank)) for place, new in self._batch]
             self._batch[:] = [(place, new) for place, new in kept if new is not None]
+            self._bank = bank
         return [new for _, new in self._batch]
 
-    def _flush(self) -> None:
+    def _flush(self, *, may_wait: bool = True) -> None:
         if self._batch:
-            result = self._commit(self._admitted)
+            result = self._commit(self._admitted, may_wait)
             self.totals.added_items += result.added_items
             self.totals.added_hashes += result.added_entries
             self.totals.added_by_type.update(result.added_by_type)

@@ -98,7 +98,7 @@ def _previewed(reader: LmdbReader, options: Namespace) -> tuple[Bank, Preview]:
 
 
 def _previewing(bank: Bank, preview: Preview) -> Commit:
-    return lambda admit: preview.load(admit(bank))
+    return lambda admit, _: preview.load(admit(bank))
 
 
 def _opened_bank(options: Namespace, console: Console) -> Bank:
@@ -126,8 +126,8 @@ def _listing(options: Namespace, console: Console) -> Commit:
     """
     reason = options.reason or f"load {source_name(options.sources)}"
 
-    def commit(admit: Admit) -> LoadResult:
-        with writing(options.store, console) as store:
+    def commit(admit: Admit, may_wait: bool) -> LoadResult:
+        with writing(options.store, console, may_wait=may_wait) as store:
             bank = require_bank(store, options.bank)
             return store.load(bank.bank_id, admit(bank), reason)
 

@@ -9,7 +9,6 @@ from engine.errors import InvalidInputError, WriterBusyError
 from engine.lmdb_store import LmdbWriter
 from engine.policy import Bank
 from engine.store import StoreReader
-from engine.store_lock import is_load_under_way
 from indexer.console import Console, took
 
 WAIT_LIMIT_MS: Final = 600_000  # clearing a bank takes half a minute for each million hashes
@@ -18,34 +17,38 @@ _LOOK_S: Final = 0.01  # a load leaves the store for as long as reading its next
 
 
 def writing(
-    path: Path, console: Console, pause: Callable[[float], None] = time.sleep
+    path: Path,
+    console: Console,
+    *,
+    may_wait: bool = True,
+    pause: Callable[[float], None] = time.sleep,
 ) -> LmdbWriter:
     """The store, opened to change it; waits until no other process does, and says so.
 
     Raises:
-        WriterBusyError: one still does after `WAIT_LIMIT_MS`.
+        WriterBusyError: one still does after `WAIT_LIMIT_MS`, or at all.
     """
     started_ms, said = console.clock.monotonic_ms(), False
+    limit_ms = WAIT_LIMIT_MS if may_wait else 0
     while True:
         try:
             return LmdbWriter(path)
         except WriterBusyError as error:
             waited_ms = console.clock.monotonic_ms() - started_ms
-            if waited_ms >= WAIT_LIMIT_MS:
+            if waited_ms >= limit_ms:
                 raise WriterBusyError(f"{error}; waited {took(waited_ms)} for it") from None
             if waited_ms >= _SAID_AFTER_MS and not said:
                 said = True
-                console.note(f"{error}; waiting for up to {took(WAIT_LIMIT_MS)}, Ctrl-C gives up")
+                console.note(f"{error}; waiting for up to {took(limit_ms)}, Ctrl-C gives up")
         pause(_LOOK_S)
 
 
-def note_load_under_way(path: Path, console: Console) -> None:
-    """Says that what was taken out is not all, where more is about to be listed."""
-    if is_load_under_way(path):
-        console.note(
-            "a load into this store is under way: what it has yet to come to, it will list; "
-            "run this again when it has ended"
-        )
+def note_more_coming(console: Console) -> None:
+    """Says that what was taken out is not all, where more was listed meanwhile or will be."""
+    console.note(
+        "others write to this store: what they list after this has looked stays listed; "
+        "run it again when they have ended"
+    )
 
 
 def find_bank(store: StoreReader, name: str) -> Bank | None:

@@ -17,13 +17,14 @@ from engine.hashes import HashType, Item, MediaType
 from engine.lmdb_store import LmdbReader
 from engine.policy import BankId
 from engine.store import RemoveResult, StoreReader
+from engine.store_lock import is_load_under_way
 from indexer.console import Console, took
 from indexer.exit_codes import ExitCode
 from indexer.feeds.opening import STDIN, ReadOptions, is_media_source, opened, read_file
 from indexer.feeds.reading import Defaults, Read
 from indexer.feeds.rejects import Outcome, Rejects
 from indexer.load_command import source_name
-from indexer.stores import note_load_under_way, require_bank, writing
+from indexer.stores import note_more_coming, require_bank, writing
 
 MAX_DESCRIBED: Final = 1_000  # in JSON
 _MAX_SHOWN: Final = 15  # fits a screen of 24 lines with the summary
@@ -71,6 +72,7 @@ def run_withdraw(options: Namespace, console: Console) -> ExitCode:
     of_media = _is_media(options)
     with LmdbReader(options.store) as store:
         bank_id = require_bank(store, options.bank).bank_id if options.bank else None
+        seen = store.head()
         with _selecting(console) as selection:
             if of_media:
                 _by_media(store, bank_id, options, selection, console)
@@ -80,17 +82,22 @@ def run_withdraw(options: Namespace, console: Console) -> ExitCode:
                 _by_ids(store, bank_id, options.item, selection)
             else:
                 _by_labels(store, bank_id, options, selection)
-        item_ids = list(selection.item_ids)
-        going, result = _described(store, item_ids), _foreseen(store, item_ids)
+    item_ids = list(selection.item_ids)
+    has_moved = is_load_under_way(options.store)
     if item_ids and not options.dry_run:
         # An id is never given out again: what was selected is the same item, or gone by now.
         with writing(options.store, console) as writer:
+            has_moved |= writer.head() != seen
             going = _described(writer, item_ids)
             result = writer.withdraw(item_ids, options.reason or _reason(options))
+    else:
+        with LmdbReader(options.store) as store:
+            going, result = _described(store, item_ids), _foreseen(store, item_ids)
     elapsed_ms = console.clock.monotonic_ms() - started_ms
     if of_media and selection.not_listed:
         console.note(_ONLY_SAME)
-    note_load_under_way(options.store, console)
+    if has_moved and not options.item:  # what is listed anew has another id
+        note_more_coming(console)
     if going and not console.as_json:
         _show(console, going, result.removed_items)
     return _tell(console, options, selection, going, result, elapsed_ms)

@@ -217,7 +217,7 @@ def loader(clock: SteppingClock, *, is_slow: bool) -> tuple[Loader, list[int]]:
     """A loader that lists nothing, and how large each of its commits was."""
     commits: list[int] = []
 
-    def commit(admit: Admit) -> LoadResult:
+    def commit(admit: Admit, _: bool) -> LoadResult:
         batch = admit(bank)
         commits.append(len(batch))
         by_type = Counter(new.item.media_type for new in batch)

@@ -19,7 +19,7 @@ from engine.policy import BankPolicy
 from engine.store import ChangeKind
 from engine.store_check import check_store
 from engine.store_lock import load_under_way
-from indexer import load_command, stores
+from indexer import load_command, stores, withdraw
 from indexer.console import Console
 from indexer.exit_codes import ExitCode
 from indexer.feeds.reading import Read
@@ -28,7 +28,7 @@ from tests.indexer.stores import LIMIT_S, Command, listed, pdq_lines, picture, r
 from tests.indexer.stores import command as command_line
 from tests.indexer.test_console import SteppingClock
 
-UNDER_WAY = "a load into this store is under way"
+UNDER_WAY = "others write to this store"
 
 
 def line(number: int, quality: int = 90) -> Read:
@@ -170,14 +170,14 @@ def test_wait_for_the_store_has_an_end(store: Path, capsys: pytest.CaptureFixtur
         clock.now_ms += 500
 
     with LmdbWriter(store), pytest.raises(WriterBusyError, match="waited 10 min 0 s for it"):
-        writing(store, Console(clock=clock), pause)
+        writing(store, Console(clock=clock), pause=pause)
     assert clock.now_ms == WAIT_LIMIT_MS
     assert capsys.readouterr().err.count("waiting for up to") == 1
 
 
 def test_short_wait_is_not_worth_a_word(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = LmdbWriter(store)
-    with writing(store, Console(clock=SteppingClock()), lambda _: other.close()) as writer:
+    with writing(store, Console(clock=SteppingClock()), pause=lambda _: other.close()) as writer:
         writer.put_bank("OTHER", BankPolicy())
     assert capsys.readouterr().err == ""
 
@@ -200,7 +200,51 @@ def test_what_takes_out_during_a_load_says_that_it_may_not_be_all(
 def test_load_says_that_it_is_under_way(load: Callable[..., dict[str, int]], store: Path) -> None:
     def feed() -> Iterator[Read]:
         yield line(1)
-        assert UNDER_WAY in run("withdraw", "--item", 7, "--store", store).stderr.decode()
+        assert UNDER_WAY in run("withdraw", "--source", "x", "--store", store).stderr.decode()
+        # What is listed anew has another id.
+        assert UNDER_WAY not in run("withdraw", "--item", 7, "--store", store).stderr.decode()
 
     load(feed())
-    assert UNDER_WAY not in run("withdraw", "--item", 7, "--store", store).stderr.decode()
+    assert UNDER_WAY not in run("withdraw", "--source", "x", "--store", store).stderr.decode()
+
+
+def test_withdrawal_says_that_something_was_listed_since_it_looked(
+    command: Command, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = tmp_path / "list.txt"
+    feed.write_text(pdq_lines(2))
+    command("load", feed)
+
+    def writing_late(path: Path, console: Console) -> LmdbWriter:
+        with LmdbWriter(path) as other:
+            other.load(other.banks()[0].bank_id, [picture(9)])
+        return writing(path, console)
+
+    monkeypatch.setattr(withdraw, "writing", writing_late)
+    told, said = command("withdraw", feed)
+    assert told["removed_items"] == 2
+    assert UNDER_WAY in said
+
+
+def test_interrupted_load_waits_no_longer(
+    load: Callable[..., dict[str, int]], store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    def interrupted(pause_s: float) -> None:
+        waits.append(pause_s)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(
+        load_command, "writing", lambda *args, **words: writing(*args, **words, pause=interrupted)
+    )
+    with contextlib.ExitStack() as stack:
+
+        def feed() -> Iterator[Read]:
+            yield from map(line, (1, 2))
+            stack.enter_context(LmdbWriter(store))
+            yield from map(line, (3, 4))
+
+        load(feed(), code=ExitCode.STOPPED)
+    assert len(waits) == 1
+    assert len(listed(store)) == 2
