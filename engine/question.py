@@ -61,6 +61,17 @@ def ask(item: Item, types: Collection[HashType]) -> Mapping[HashType, Question]:
 _TEXT_TYPES: Final = frozenset({HashType.TEXT_SHA256, HashType.SIMHASH, HashType.MINHASH})
 
 
+def wanted(media_type: MediaType, rules: Rules) -> frozenset[HashType]:
+    """The hash types that say something of items of a kind, for callers to send.
+
+    Of a document that is one picture also the picture's; see `worth_as`.
+    """
+    searched = rules.searched[media_type]
+    if media_type is MediaType.DOCUMENT and HashType.PAGE_PDQ in searched:
+        searched |= rules.searched[MediaType.IMAGE] & {HashType.PDQ}
+    return searched
+
+
 def worth_as(item: Item, rules: Rules) -> MediaType:
     """What the hits of an item are worth: a picture wrapped in a document what it is by itself."""
     if item.media_type is MediaType.DOCUMENT and _is_one_picture(item, rules):

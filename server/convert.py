@@ -10,6 +10,7 @@ from typing import Final, cast
 from engine import entries, hashes, policy, verdict
 from engine.errors import InvalidInputError, LimitError
 from engine.hashes import SPECS, Hash, HashType, HashValue, Item, MediaType
+from engine.question import wanted
 from engine.verdict import Verdict
 from firstseen.v1 import match_pb2, review_pb2, types_pb2
 
@@ -111,11 +112,12 @@ def verdict_number(value: Verdict) -> types_pb2.Verdict:
 
 def media_policies(rules: policy.Rules) -> Iterable[match_pb2.MediaPolicy]:
     """What is worth sending of each media type that is judged at all."""
-    for media_type, searched in rules.searched.items():
-        if searched:
+    for media_type in rules.searched:
+        types = wanted(media_type, rules)
+        if types:
             yield match_pb2.MediaPolicy(
                 media_type=cast("types_pb2.MediaType", int(media_type)),
-                hashes=[_hash_policy(t, rules.types[t]) for t in sorted(searched)],
+                hashes=[_hash_policy(t, rules.types[t]) for t in sorted(types)],
             )
 
 

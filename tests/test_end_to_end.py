@@ -215,3 +215,15 @@ def test_every_kind_of_file_is_known_once_its_folder_is_listed(
         "other.mp4": Verdict.NOVEL,
         "part.jpg": Verdict.NOVEL,
     }
+
+
+def test_photograph_saved_as_a_pdf_is_the_photograph(
+    world: World, root: Path, tmp_path: Path
+) -> None:
+    listed, other = tmp_path / "listed.pdf", tmp_path / "other.pdf"
+    for path, photo in ((listed, PHOTOS[0]), (other, PHOTOS[1])):
+        with Image.open(photo) as picture:
+            picture.convert("RGB").save(path)
+    load(world, root, PHOTOS[0])
+    assert world.client.check_file(listed).verdict is Verdict.KNOWN
+    assert world.client.check_file(other).verdict is not Verdict.KNOWN

@@ -10,7 +10,7 @@ from typing import Final
 from firstseen import wire
 from firstseen.errors import CallError, FirstseenError, ServerError, UnavailableError
 from firstseen.hashing.file import FileOptions, hash_items
-from firstseen.items import Answer, Item, Policy, Verdict
+from firstseen.items import Answer, HashType, Item, MediaType, Policy, Verdict
 from firstseen.options import Options
 from firstseen.v1 import match_pb2
 
@@ -77,9 +77,13 @@ class PolicyCache:
 def needed(item: Item, policy: Policy) -> Item | Answer:
     """The part of an item that is worth sending, or the answer when nothing is.
 
-    What a server does not judge need not leave the device.
+    What a server does not judge need not leave the device, nor what decides nothing: the pictures
+    of a document, unless it is one picture wrapped in a page.
     """
-    reduced = item.only(policy.judged.get(item.media_type, frozenset()))
+    types = policy.judged.get(item.media_type, frozenset())
+    if item.media_type is MediaType.DOCUMENT and not item.may_be_one_picture():
+        types -= {HashType.PDQ}
+    reduced = item.only(types)
     if reduced.hashes:
         return reduced
     return Answer(Verdict.UNSUPPORTED, policy.checkpoint)

@@ -90,13 +90,19 @@ def _hash_fields(hash_: Hash) -> dict[str, str | int]:
     return fields
 
 
+def _unsent(item: Item) -> frozenset[HashType]:
+    """What `check` keeps to itself: nothing of a document that may be one picture but TLSH."""
+    unsent = SUPPORTING[item.media_type]
+    return unsent - {HashType.PDQ} if item.may_be_one_picture() else unsent
+
+
 def _as_text(path: Path, item: Item, options: Namespace) -> str:
     count = len(item.hashes)
     lines = [f"{printable(path)}: {item.media_type.name.lower()}, {count:,} hashes"]
     by_type = sorted(item.hashes, key=lambda hash_: hash_.type)  # stable: order within a type stays
     for type_, group in groupby(by_type, key=lambda hash_: hash_.type):
         hashes = list(group)
-        is_unsent = options.side == "query" and type_ in SUPPORTING[item.media_type]
+        is_unsent = options.side == "query" and type_ in _unsent(item)
         unsent = "  (not sent by check)" if is_unsent else ""
         shown = hashes if options.all else hashes[:_FIRST_SHOWN]
         lines.append(f"  {type_.name:<12} {len(hashes):>6,}{_extent(type_, hashes)}{unsent}")

@@ -24,6 +24,10 @@ class HashType(IntEnum):
     PAGE_PDQ = 36
 
 
+# What of a document is of its file, not of what is in it.
+_OF_FILE = frozenset({HashType.SHA256, HashType.MD5, HashType.TLSH})
+
+
 class MediaType(IntEnum):
     """What kind of content an item is."""
 
@@ -91,6 +95,11 @@ class Item:
     def only(self, types: frozenset[HashType]) -> "Item":
         """The item with no other hashes than those of `types`."""
         return Item(self.media_type, tuple(h for h in self.hashes if h.type in types))
+
+    def may_be_one_picture(self) -> bool:
+        """Whether a document has no text, and one page and one picture, which may be the same."""
+        of_pictures = sorted(h.type for h in self.hashes if h.type not in _OF_FILE)
+        return of_pictures == [HashType.PDQ, HashType.PAGE_PDQ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from engine.entries import EMPTY_CHECKPOINT, Checkpoint
 from engine.errors import InvalidInputError, LimitError
 from engine.hashes import SPECS, Hash, HashType, HashValue, Item, MediaType
-from engine.policy import Rules
+from engine.policy import Bank, BankId, BankPolicy, Rules, TypePolicy
 from engine.verdict import Verdict
 from firstseen.v1 import types_pb2
 from server.convert import check_responses, from_item, media_policies, to_item
@@ -116,6 +116,20 @@ def test_every_answer_has_the_same_size(checkpoint: Checkpoint) -> None:
 
 def test_nothing_listed_no_media_type_is_judged() -> None:
     assert list(media_policies(Rules.of([]))) == []
+
+
+def test_of_a_document_the_picture_is_asked_for_where_pictures_are_judged() -> None:
+    def asked(*types: HashType) -> dict[int, set[int]]:
+        limits = {hash_type: TypePolicy(0, 0) for hash_type in types}
+        bank = Bank(BankId(1), "REMOVED", BankPolicy(types=limits))
+        policies = media_policies(Rules.of([bank]))
+        return {own.media_type: {rule.type for rule in own.hashes} for own in policies}
+
+    both = asked(HashType.PDQ, HashType.PAGE_PDQ)
+    assert both[MediaType.DOCUMENT] == {HashType.PDQ, HashType.PAGE_PDQ}
+    assert both[MediaType.IMAGE] == {HashType.PDQ}
+    assert asked(HashType.PAGE_PDQ)[MediaType.DOCUMENT] == {HashType.PAGE_PDQ}
+    assert MediaType.DOCUMENT not in asked(HashType.PDQ)
 
 
 @pytest.mark.parametrize("count", [1, 8])
