@@ -152,7 +152,7 @@ def test_policy_says_types_limits_and_checkpoint(match: match_pb2_grpc.MatchServ
     assert by_media == {
         types_pb2.MEDIA_TYPE_IMAGE: [1, 2, 3, 4],
         types_pb2.MEDIA_TYPE_VIDEO: [1, 2, 3, 4],
-        types_pb2.MEDIA_TYPE_DOCUMENT: [2, 3, 32, 33, 34, 36],
+        types_pb2.MEDIA_TYPE_DOCUMENT: [1, 2, 3, 32, 33, 34, 36],  # a wrapped picture's, too
     }
     first = policy.media[0].hashes[0]
     assert (first.size_bits, first.max_distance_bits, first.min_quality) == (256, 31, 50)
