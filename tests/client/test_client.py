@@ -171,29 +171,6 @@ def test_what_is_not_judged_is_unsupported_and_nothing_is_sent(
     assert script.checked == []
 
 
-def test_picture_of_a_document_is_sent_only_where_it_may_be_the_whole_of_it(
-    asker: Asker, script: Script
-) -> None:
-    def hash_of(type_: HashType, byte: int = 1) -> Hash:
-        return Hash(type_, HashValue(bytes([byte]) * 32), 80)
-
-    document = script.policy.media.add(media_type=types_pb2.MEDIA_TYPE_DOCUMENT)
-    judged = (types_pb2.HASH_TYPE_PAGE_PDQ, PDQ, types_pb2.HASH_TYPE_SIMHASH)
-    for judged_type in judged:
-        document.hashes.add(type=judged_type)
-    page_pdq, pdq, simhash = judged
-    page, picture, text = map(hash_of, (HashType.PAGE_PDQ, HashType.PDQ, HashType.SIMHASH))
-    for hashes, sent in (
-        ((page, picture), [page_pdq, pdq]),
-        ((page, picture, hash_of(HashType.SHA256)), [page_pdq, pdq]),
-        ((page, picture, hash_of(HashType.PDQ, 2)), [page_pdq]),
-        ((page, hash_of(HashType.PAGE_PDQ, 2), picture), [page_pdq, page_pdq]),
-        ((page, picture, text), [page_pdq, simhash]),
-    ):
-        asker.check(Item(MediaType.DOCUMENT, hashes))
-        assert [hash_.type for hash_ in script.checked[-1].hashes] == sent
-
-
 def test_policy_of_a_later_version_is_understood(asker: Asker, script: Script) -> None:
     later: Any = 47
     script.policy.media[0].hashes.add(type=later)
