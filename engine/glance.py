@@ -68,22 +68,16 @@ class _Look:
         )
         return cls(part, rows, part.index.bind(limits.max_distance_bits, rows))
 
-    def finder(
-        self, passed_over: int, size_bytes: int, max_distance_bits: int, max_hits: int
-    ) -> Finder:
+    def finder(self, passed_over: int, max_distance_bits: int, max_hits: int) -> Finder:
         """What finds the nearest hits, of `max_hits` at most; of fewer if bound."""
         if self.bound is not None:
             return partial(self.bound.nearest, passed_over)
-        return partial(self._nearest, passed_over, size_bytes, max_distance_bits, max_hits)
+        return partial(self._nearest, passed_over, max_distance_bits, max_hits)
 
     def _nearest(
-        self,
-        passed_over: int,
-        size_bytes: int,
-        max_distance_bits: int,
-        max_hits: int,
-        values: bytes,
+        self, passed_over: int, max_distance_bits: int, max_hits: int, values: bytes
     ) -> Distances | None:
+        size_bytes = self.part.columns.values.shape[1]
         queries = np.frombuffer(values, np.uint8).reshape(-1, size_bytes)
         hits = self.part.hits(queries, max_distance_bits, max_hits)
         if not len(hits):
@@ -112,16 +106,12 @@ class _Aim:
         cls, media_type: MediaType, hash_type: HashType, looks: list[_Look], limits: Limits
     ) -> "_Aim":
         """Arranges it; there is at least one part."""
-        spec = SPECS[hash_type]
         is_alone = makes_match_alone(media_type, hash_type)
         passed_over = _DOCUMENT if is_alone and hash_type is HashType.PDQ else NO_MEDIA
         # Together no more than makes one ask whether they say anything.
         max_hits = most_hits(is_bounded=limits.is_bounded) // len(looks)
-        finders = [
-            look.finder(passed_over, spec.size_bytes, limits.max_distance_bits, max_hits)
-            for look in looks
-        ]
-        return cls(finders, is_alone, _ALIKE if spec.perceptual else 0)
+        finders = [look.finder(passed_over, limits.max_distance_bits, max_hits) for look in looks]
+        return cls(finders, is_alone, _ALIKE if SPECS[hash_type].perceptual else 0)
 
 
 class Glance:

@@ -51,6 +51,18 @@ def load(
     return run_load
 
 
+def load_shut_out(load: Callable[..., dict[str, int]], store: Path, code: ExitCode) -> None:
+    """Loads two batches, the second while another writes without end."""
+    with contextlib.ExitStack() as stack:
+
+        def feed() -> Iterator[Read]:
+            yield from map(line, (1, 2))
+            stack.enter_context(LmdbWriter(store))
+            yield from map(line, (3, 4))
+
+        load(feed(), code=code)
+
+
 def test_load_lets_others_withdraw_between_two_batches(
     load: Callable[..., dict[str, int]], store: Path
 ) -> None:
@@ -114,14 +126,7 @@ def test_load_that_never_has_its_turn_says_what_it_listed(
     monkeypatch.setattr(stores, "WAIT_LIMIT_MS", 0)
     notes: list[str] = []
     monkeypatch.setattr(Console, "note", lambda _, text, *__: notes.append(text))
-    with contextlib.ExitStack() as stack:
-
-        def feed() -> Iterator[Read]:
-            yield from map(line, (1, 2))
-            stack.enter_context(LmdbWriter(store))
-            yield from map(line, (3, 4))
-
-        load(feed(), code=ExitCode.STORE_BUSY)
+    load_shut_out(load, store, ExitCode.STORE_BUSY)
     assert notes[0] == "2 new items are listed; run the same command again to go on"
     assert "another process is writing" in notes[1]
 
@@ -238,13 +243,6 @@ def test_interrupted_load_waits_no_longer(
     monkeypatch.setattr(
         load_command, "writing", lambda *args, **words: writing(*args, **words, pause=interrupted)
     )
-    with contextlib.ExitStack() as stack:
-
-        def feed() -> Iterator[Read]:
-            yield from map(line, (1, 2))
-            stack.enter_context(LmdbWriter(store))
-            yield from map(line, (3, 4))
-
-        load(feed(), code=ExitCode.STOPPED)
+    load_shut_out(load, store, ExitCode.STOPPED)
     assert len(waits) == 1
     assert len(listed(store)) == 2
