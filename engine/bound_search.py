@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from engine.compiled import ADDRESS, INT64, address, array_at, entry
 from engine.mih_kernels import probe
+from engine.mih_plan import COLUMNS
 from engine.tally import Distances, Rows, nearest
 
 # With more hits than this, all hits are weighed; see `glance`.
@@ -21,12 +22,12 @@ _NO_ANSWER: Final = 0  # too many hits; what fails gives it too
 _LOW_HALF: Final = 0xFFFF_FFFF
 
 # The block: of each array its address and the length of its first axis, then three numbers.
-_VALUES, _OFFSETS, _POSTINGS, _CHUNKS, _MASKS, _MASK_BOUNDS, _SOURCE_BITS = range(0, 14, 2)
+_VALUES, _OFFSETS, _SIGNATURES, _ROWS, _CHUNKS, _MASKS, _SOURCE_BITS = range(0, 14, 2)
 _BANK_IDS, _MEDIA_TYPES, _ALIVE, _LIMITS, _KNOWN = range(14, 24, 2)
 _RADIUS, _MAX_CANDIDATES, _WORDS = 24, 25, 26
 _BLOCK_SIZE = 27
 _DTYPES: Final = (
-    *("uint64", "uint32", "uint64", "int64", "int64", "int64", "int64"),
+    *("uint64", "uint32", "uint16", "uint32", "int64", "int32", "uint8"),
     *("uint16", "uint8", "bool", "int32", "bool"),
 )
 
@@ -40,11 +41,11 @@ def _nearest(block_at: Any, queries_at: Any, query_count: int, passed_over: int)
     found = probe(
         array_at(address(block[_VALUES]), (block[_VALUES + 1], words), np.uint64),
         array_at(address(block[_OFFSETS]), (block[_OFFSETS + 1],), np.uint32),
-        array_at(address(block[_POSTINGS]), (block[_POSTINGS + 1], 2), np.uint64),
-        array_at(address(block[_CHUNKS]), (block[_CHUNKS + 1], 4), np.int64),
-        array_at(address(block[_MASKS]), (block[_MASKS + 1],), np.int64),
-        array_at(address(block[_MASK_BOUNDS]), (block[_MASK_BOUNDS + 1],), np.int64),
-        array_at(address(block[_SOURCE_BITS]), (block[_SOURCE_BITS + 1],), np.int64),
+        array_at(address(block[_SIGNATURES]), (block[_SIGNATURES + 1],), np.uint16),
+        array_at(address(block[_ROWS]), (block[_ROWS + 1],), np.uint32),
+        array_at(address(block[_CHUNKS]), (block[_CHUNKS + 1], COLUMNS), np.int64),
+        array_at(address(block[_MASKS]), (block[_MASKS + 1],), np.int32),
+        array_at(address(block[_SOURCE_BITS]), (block[_SOURCE_BITS + 1],), np.uint8),
         np.uint64(block[_RADIUS]),
         block[_MAX_CANDIDATES],
         array_at(queries_at, (query_count, words), np.uint64),

@@ -26,6 +26,7 @@ UINT16 = types.uint16
 UINT32 = types.uint32
 UINT64 = types.uint64
 ADDRESS = types.voidptr
+LANES: Final = 16  # of 16 bits: a register of AVX2, two of SSE2 or NEON
 
 _ENTRIES: Final[list[Any]] = []  # what is called by its address keeps nothing alive
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -162,13 +163,54 @@ def popcount(_context: Any, _word: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def trailing_zeros(_context: Any, _word: Any) -> Any:
+    """The number of the lowest 1 of a word that has one."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.IntType(1)(1))
+
+    return types.int64(types.uint64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def lanes_within(_context: Any, array: Any, _index: Any, _wanted: Any, _limit: Any) -> Any:
+    """Which of `LANES` numbers from `array.flat[index]` on are near to a wanted one: a bit each.
+
+    That is, differ from it in at most `limit` bits. Written for vectors, since the compiler does
+    not come to them by itself: a few steps for all of them, whatever the processor has.
+    """
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        number, vector = ir.IntType(16), ir.VectorType(ir.IntType(16), LANES)
+
+        def everywhere(value: Any) -> Any:
+            one = builder.insert_element(ir.Constant(vector, ir.Undefined), value, index(0))
+            first = ir.Constant(ir.VectorType(index, LANES), [0] * LANES)
+            return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), first)
+
+        index = ir.IntType(32)
+        data = make_array(array)(context, builder, arguments[0]).data
+        at = builder.bitcast(builder.gep(data, [arguments[1]]), vector.as_pointer())
+        apart = builder.xor(builder.load(at, align=2), everywhere(arguments[2]))
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(vector, [vector]), f"llvm.ctpop.v{LANES}i16"
+        )
+        limit = everywhere(builder.trunc(arguments[3], number))
+        is_near = builder.icmp_unsigned("<=", builder.call(function, [apart]), limit)
+        lanes = builder.bitcast(is_near, ir.IntType(LANES))
+        return builder.zext(lanes, ir.IntType(64))
+
+    return types.uint64(array, types.intp, types.uint16, types.uint64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def prefetch(_context: Any, array: Any, _index: Any) -> Any:
     """Asks for the cache line of `array.flat[index]`; waits for nothing, cannot fault."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         number = ir.IntType(32)
         data = make_array(array)(context, builder, arguments[0]).data
-        address = builder.gep(data, [arguments[1]])
+        address = builder.bitcast(builder.gep(data, [arguments[1]]), cgutils.voidptr_t)
         function = cgutils.get_or_insert_function(
             builder.module,
             ir.FunctionType(ir.VoidType(), [address.type, number, number, number]),

@@ -5,8 +5,8 @@ says which and why). For each chunk there is a table of buckets, one for every v
 the chunk can have, and a query looks into those within the chunk's radius:
 
     bounds of all buckets of the query      loads that do not wait for one another
-    -> their postings, fetched ahead        96 bits of the code beside each row's number
-    -> the few that those bits do not rule out: the whole code
+    -> signatures of what is in them        2 bytes a row: the next chunk of its code
+    -> the few that those do not rule out   the row's number, then the whole value
     -> a row found by several chunks is reported by the first
 
 It stays exact for any list: a query whose buckets are overfull (a blank picture's hash, a
@@ -22,8 +22,9 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from engine import mih_kernels
+from engine import mih_kernels, mih_tables
 from engine.bound_search import BoundSearch
+from engine.compiled import LANES
 from engine.errors import CorruptError
 from engine.hashes import SPECS, HashType
 from engine.index import ALL_HITS, NO_HITS, Arrays, Hits, Index, check_queries
@@ -48,21 +49,24 @@ class MihIndex(Index):
         values: npt.NDArray[np.uint8],
         plan: Plan,
         offsets: npt.NDArray[np.uint32],
-        postings: npt.NDArray[np.uint64],
+        signatures: npt.NDArray[np.uint16],
+        rows: npt.NDArray[np.uint32],
     ) -> None:
         """Takes what `build` made.
 
         Args:
             values: shape (n, size_bytes).
             plan: how their codes are cut.
-            offsets: uint32, see `mih_kernels`.
-            postings: uint64, see `mih_kernels`.
+            offsets: see `mih_tables`, as the next two.
+            signatures: one for each row and chunk.
+            rows: as many.
         """
         self._size_bytes = values.shape[1]
         self._values = values.view(np.uint64)
         self._plan = plan
         self._offsets = offsets
-        self._postings = postings
+        self._signatures = signatures
+        self._rows = rows
         self._finders: dict[int, _Finder] = {}
 
     @classmethod
@@ -71,27 +75,32 @@ class MihIndex(Index):
         values = np.ascontiguousarray(values)
         words = values.view(np.uint64)
         codes = np.empty_like(words)
-        mih_kernels.permute(words, _permutation(words.shape[1] * 64), codes)
+        mih_tables.permute(words, _permutation(words.shape[1] * 64), codes)
         plan = Plan.cheapest(codes.shape[1] * 64, len(codes), _PLANNED_DISTANCE_BITS)
         offsets = np.zeros(plan.offset_starts[-1], np.uint32)
-        postings = np.empty((len(plan.widths) * len(codes), 2), np.uint64)
+        rows = np.empty(len(plan.widths) * len(codes), np.uint32)
+        signatures = np.zeros(len(rows) + LANES, np.uint16)
 
         def fill(chunk: int) -> None:
             low_bit, width = plan.low_bits[chunk], plan.widths[chunk]
             bounds = offsets[plan.offset_starts[chunk] : plan.offset_starts[chunk + 1]]
-            own = postings[chunk * len(codes) : (chunk + 1) * len(codes)]
-            mih_kernels.fill_table(codes, low_bit, width, bounds, own)
+            own = slice(chunk * len(codes), (chunk + 1) * len(codes))
+            mih_tables.fill_table(
+                *(codes, low_bit, width, *plan.following(chunk)),
+                *(bounds, signatures[own], rows[own]),
+            )
 
         with ThreadPoolExecutor(_thread_count(len(codes))) as pool:
             list(pool.map(fill, range(len(plan.widths))))
-        return cls(values, plan, offsets, postings)
+        return cls(values, plan, offsets, signatures, rows)
 
     def arrays(self) -> Arrays:
         """See `Index.arrays`; `widths` are those of the chunks."""
         return {
             "widths": np.array(self._plan.widths, np.int64),
             "offsets": self._offsets,
-            "postings": self._postings,
+            "signatures": self._signatures,
+            "rows": self._rows,
         }
 
     @classmethod
@@ -99,7 +108,8 @@ class MihIndex(Index):
         """See `Index.restore`."""
         try:
             plan = Plan(values.shape[1] * 8, tuple(arrays["widths"].tolist()))
-            index = cls(values, plan, arrays["offsets"], arrays["postings"])
+            own = (arrays[name] for name in ("offsets", "signatures", "rows"))
+            index = cls(values, plan, *own)
         except KeyError as error:
             raise CorruptError("multi-index hashing: an array is missing") from error
         index._check()
@@ -112,12 +122,15 @@ class MihIndex(Index):
             CorruptError: the arrays are of no index that was built.
         """
         plan, count = self._plan, len(self)
+        posting_count = len(plan.widths) * count
         fits = (
             sum(plan.widths) == plan.size_bits
             and all(0 < width <= MAX_CHUNK_BITS for width in plan.widths)
-            and [self._offsets.dtype.name, self._postings.dtype.name] == ["uint32", "uint64"]
+            and [own.dtype.name for own in (self._offsets, self._signatures, self._rows)]
+            == ["uint32", "uint16", "uint32"]
             and self._offsets.shape == (plan.offset_starts[-1],)
-            and self._postings.shape == (len(plan.widths) * count, 2)
+            and self._signatures.shape == (posting_count + LANES,)
+            and self._rows.shape == (posting_count,)
         )
         if not fits or not all(
             own[0] == 0 and own[-1] == count and not (own[1:] < own[:-1]).any()
@@ -175,10 +188,10 @@ class MihIndex(Index):
             mih_kernels.probe,
             self._values,
             self._offsets,
-            self._postings,
+            self._signatures,
+            self._rows,
             probes.chunks,
             probes.masks,
-            probes.mask_bounds,
             _permutation(self._size_bytes * 8),
             radius,
             max_candidates(len(self)),

@@ -35,7 +35,7 @@ from engine.mih_plan import PERMUTATION_VERSION
 from engine.progress import Stage, untold
 from engine.segment_file import BUILDING_PREFIX, Arrays, Manifest, read_folder, write_folder
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 _DAMAGED_PREFIX: Final = ".damaged-"
 _REMOVED_PREFIX: Final = ".removed-"
 _NAME: Final = re.compile(r"(\d{20})-([a-z-]+)\Z")

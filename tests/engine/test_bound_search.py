@@ -13,6 +13,7 @@ from engine.exact_index import ExactIndex
 from engine.hashes import MediaType
 from engine.index import Bound
 from engine.mih_index import MihIndex
+from engine.mih_plan import LAST_MASK
 from engine.tally import NO_MEDIA, NOTHING, Distances, Rows
 from tests.engine.values import SEED
 
@@ -100,7 +101,8 @@ def test_search_that_fails_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None
     listed, rows = listed_values(chance), some_rows(chance)
     search = MihIndex.build(listed).bind(RADIUS, rows)
     assert search is not None
-    search._block[bound_search._MASKS + 1] = 1 << 58  # more buckets than there is memory for
+    chunks = search._kept[bound_search._CHUNKS // 2]
+    chunks[0, LAST_MASK] = 1 << 58  # more buckets than there is memory for
     failures: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda given: failures.append(given.exc_type))
     assert search.nearest(NO_MEDIA, listed[0].tobytes()) is None

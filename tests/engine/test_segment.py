@@ -191,11 +191,11 @@ def test_stages_are_told(tmp_path: Path) -> None:
 
 def test_format_is_written_down(tmp_path: Path) -> None:
     # A program of another format must make its own, never misread this one.
-    assert segment_module.FORMAT == 2
+    assert segment_module.FORMAT == 3
     folder = SegmentFolder(tmp_path, IndexKind.AUTO)
     name = folder.write(segment_of(model_of(20)))
     manifest = json.loads((tmp_path / name / MANIFEST).read_text())
-    assert manifest["format"] == 2
+    assert manifest["format"] == 3
     assert folder.read(name).checkpoint == Checkpoint(
         manifest["sequence"], manifest["entry_count"], int(manifest["digest"], 16)
     )

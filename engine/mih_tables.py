@@ -1,0 +1,98 @@
+"""The tables of multi-index hashing: compiled loops that permute codes and sort their chunks.
+
+The arrays, of n rows in c chunks:
+
+    values      uint64 (n, words)   the listed values, as they came
+    codes       uint64 (n, words)   the same with their bits permuted; only while building
+    offsets     uint32 (o,)         for each chunk 2^width + 1 bounds of its buckets
+    signatures  uint16 (c * n + l,) for each chunk the n rows, ordered by bucket: of their codes the
+                                    next chunk, or what fits; then l = LANES zeros, since so many
+                                    are read at a time
+    rows        uint32 (c * n,)     which row each signature is of
+"""
+
+from typing import Any, Final
+
+import numpy as np
+
+from engine.compiled import INT64, UINT8, UINT16, UINT32, UINT64, array, compiled, inlined, out
+
+SIGNATURE_BITS: Final = 16
+
+
+@inlined
+def chunk_of(words: Any, low_bit: int, width: int) -> Any:
+    """The bits `low_bit` to `low_bit + width` of a code, as a number."""
+    word = low_bit >> 6
+    shift = low_bit & 63
+    bits = words[word] >> np.uint64(shift)
+    if shift + width > 64:
+        bits |= words[word + 1] << np.uint64(64 - shift)
+    return np.int64(bits & np.uint64((1 << width) - 1))
+
+
+@inlined
+def permute_one(value: Any, source_bits: Any, code: Any) -> None:
+    """Writes one code."""
+    for word in range(code.shape[0]):
+        bits = np.uint64(0)
+        for place in range(64):
+            source = np.int64(source_bits[word * 64 + place])
+            bit = (value[source >> 6] >> np.uint64(source & 63)) & np.uint64(1)
+            bits |= bit << np.uint64(place)
+        code[word] = bits
+
+
+@compiled(array(UINT64, 2), array(UINT8, 1), out(UINT64, 2))
+def permute(values: Any, source_bits: Any, codes: Any) -> None:
+    """Writes to `codes` each value with bit `source_bits[i]` at place i."""
+    for row in range(values.shape[0]):
+        permute_one(values[row], source_bits, codes[row])
+
+
+@compiled(
+    array(UINT64, 2),
+    INT64,
+    INT64,
+    INT64,
+    INT64,
+    out(UINT32, 1),
+    out(UINT16, 1),
+    out(UINT32, 1),
+)
+def fill_table(
+    codes: Any,
+    low_bit: int,
+    width: int,
+    next_low_bit: int,
+    next_width: int,
+    offsets: Any,
+    signatures: Any,
+    rows: Any,
+) -> None:
+    """Orders rows by one chunk of their codes: a counting sort.
+
+    Args:
+        codes: every code.
+        low_bit: where the chunk begins.
+        width: its bits.
+        next_low_bit: where the signature begins.
+        next_width: its bits.
+        offsets: uint32 (2^width + 1,), zeros; written.
+        signatures: uint16 (n,); written.
+        rows: uint32 (n,); written.
+    """
+    for row in range(codes.shape[0]):
+        offsets[chunk_of(codes[row], low_bit, width) + 1] += np.uint32(1)
+    for bucket in range(1 << width):
+        offsets[bucket + 1] += offsets[bucket]
+    # From the back, so that `offsets[b + 1]`, the end of bucket b, becomes its beginning.
+    for row in range(codes.shape[0] - 1, -1, -1):
+        bucket = chunk_of(codes[row], low_bit, width)
+        offsets[bucket + 1] -= np.uint32(1)
+        at = offsets[bucket + 1]
+        signatures[at] = np.uint16(chunk_of(codes[row], next_low_bit, next_width))
+        rows[at] = np.uint32(row)
+    for bucket in range(1 << width):
+        offsets[bucket] = offsets[bucket + 1]
+    offsets[1 << width] = np.uint32(codes.shape[0])
