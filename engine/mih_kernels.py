@@ -71,16 +71,29 @@ def _compare(
 
 
 @inlined
+def _count_near(values: Any, query: Any, begin: int, end: int, radius: Any) -> Any:
+    """How many rows are near; without a branch, and for 256 bits without a loop in the loop."""
+    near = np.uint64(0)
+    if values.shape[1] == 4:
+        first, second, third, last = query[0], query[1], query[2], query[3]
+        for row in range(begin, end):
+            distance = popcount(values[row, 0] ^ first) + popcount(values[row, 1] ^ second)
+            distance += popcount(values[row, 2] ^ third) + popcount(values[row, 3] ^ last)
+            near += np.uint64(distance <= radius)
+    else:
+        for row in range(begin, end):
+            near += np.uint64(_distance(values[row], query) <= radius)
+    return near
+
+
+@inlined
 def _scan_one(
     values: Any, query: Any, number: int, radius: Any, most: int, hits: Any, found: int
 ) -> int:
     """Compares a query with each row, block by block, until there are over `most` hits."""
     for begin in range(0, values.shape[0], _SCAN_BLOCK):
         end = min(begin + _SCAN_BLOCK, values.shape[0])
-        passed = np.uint64(0)
-        for row in range(begin, end):  # without a branch, so that it becomes vectors
-            passed += np.uint64(_distance(values[row], query) <= radius)
-        if passed:
+        if _count_near(values, query, begin, end, radius):
             for row in range(begin, end):
                 found = _compare(values, row, query, number, radius, hits, found)
         if found > most:

@@ -19,9 +19,9 @@ from server.orders import Report, receive_order
 from server.ports import ListenError
 from server.telemetry import location_of, start_logging
 
-# How long a call waits for the thread that takes up changes to let go of the interpreter; by
-# default it is 5 ms, several times what a call takes.
-_SWITCH_S: Final = 0.000_5
+# How long a call waits for the thread that takes up changes to let go of the interpreter, and it
+# waits several times: at each step that lets go of it itself. By default it is 5 ms.
+_SWITCH_S: Final = 0.000_02
 
 
 def run_worker(number: int) -> ExitCode:

@@ -10,8 +10,9 @@ import pytest
 
 from engine import bound_search, compiled
 from engine.exact_index import ExactIndex
+from engine.faiss_index import FaissFlatIndex
 from engine.hashes import MediaType
-from engine.index import Bound
+from engine.index import Bound, Index
 from engine.mih_index import MihIndex
 from engine.mih_plan import LAST_MASK
 from engine.tally import NO_MEDIA, NOTHING, Distances, Rows
@@ -61,8 +62,8 @@ def by_hand(
     return best[0], best[1]
 
 
-def bound(listed: npt.NDArray[np.uint8], rows: Rows) -> Bound:
-    found = MihIndex.build(listed).bind(RADIUS, rows)
+def bound(listed: npt.NDArray[np.uint8], rows: Rows, index_type: type[Index] = MihIndex) -> Bound:
+    found = index_type.build(listed).bind(RADIUS, rows)
     assert found is not None
     return found
 
@@ -80,6 +81,33 @@ def test_nearest_hits_are_those_of_every_hit(count: int, passed_over: int) -> No
         assert search.nearest(passed_over, asked.tobytes()) == want
         seen.add((want[0] == NOTHING, want[1] == NOTHING))
     assert len(seen) > 1 or count == 20
+
+
+@pytest.mark.parametrize("size_bytes", [32, 16])
+@pytest.mark.parametrize("count", [1, 3])
+def test_every_row_of_a_short_list_is_compared(count: int, size_bytes: int) -> None:
+    chance = np.random.default_rng(SEED)
+    short = 10_000
+    listed = listed_values(chance, size_bytes)[:short]
+    rows = some_rows(chance)
+    rows = rows._replace(
+        bank_ids=rows.bank_ids[:short],
+        media_types=rows.media_types[:short],
+        alive=rows.alive[:short],
+    )
+    search = bound(listed, rows, FaissFlatIndex)
+    for _ in range(40):
+        asked = near(listed[chance.integers(0, short, count)], chance)
+        assert search.nearest(NO_MEDIA, asked.tobytes()) == by_hand(listed, rows, asked, NO_MEDIA)
+    listed[:600] = listed[0]
+    search = bound(listed, rows, FaissFlatIndex)
+    assert search.nearest(NO_MEDIA, listed[0].tobytes()) is None
+
+
+def test_long_list_is_left_to_faiss() -> None:
+    chance = np.random.default_rng(SEED)
+    listed, rows = listed_values(chance), some_rows(chance)
+    assert FaissFlatIndex.build(listed).bind(RADIUS, rows) is None
 
 
 def test_far_question_finds_nothing() -> None:
@@ -101,7 +129,7 @@ def test_search_that_fails_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None
     listed, rows = listed_values(chance), some_rows(chance)
     search = MihIndex.build(listed).bind(RADIUS, rows)
     assert search is not None
-    chunks = search._kept[bound_search._CHUNKS // 2]
+    chunks = search._kept[-3]
     chunks[0, LAST_MASK] = 1 << 58  # more buckets than there is memory for
     failures: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda given: failures.append(given.exc_type))
@@ -110,7 +138,8 @@ def test_search_that_fails_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_code_called_by_its_address_is_kept() -> None:
-    assert any(kept.ctypes is bound_search._nearest for kept in compiled._ENTRIES)
+    for called in (bound_search._nearest_probed, bound_search._nearest_scanned):
+        assert any(kept.ctypes is called for kept in compiled._ENTRIES)
 
 
 def test_arrays_live_as_long_as_the_search() -> None:
