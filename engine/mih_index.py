@@ -71,7 +71,7 @@ class MihIndex(Index):
 
     @classmethod
     def build(cls, values: npt.NDArray[np.uint8]) -> Self:
-        """See `Index.build`; `size_bytes` is a multiple of 8, at most 2^32 - 1 rows."""
+        """See `Index.build`; `size_bytes` is a multiple of 8, at most 2^28 rows."""
         values = np.ascontiguousarray(values)
         words = values.view(np.uint64)
         codes = np.empty_like(words)
