@@ -17,7 +17,7 @@ from engine.mih_plan import COLUMNS
 from engine.tally import Distances, Rows, nearest
 
 # With more hits than this, all hits are weighed; see `glance`.
-_MOST_HITS: Final = 512
+MOST_HITS: Final = 512
 _NO_ANSWER: Final = 0  # too many hits; what fails gives it too
 _LOW_HALF: Final = 0xFFFF_FFFF
 
@@ -37,7 +37,7 @@ _DTYPES: Final = (
 @inlined
 def _told(block: Any, hits: Any, found: int, passed_over: int) -> int:
     """The nearest of the hits, see `BoundSearch.nearest`; both and 1 in one number."""
-    if found > _MOST_HITS:
+    if found > MOST_HITS:
         return _NO_ANSWER
     of_known, of_cleared = nearest(
         hits[1, :found],
@@ -58,7 +58,7 @@ def _nearest_probed(block_at: Any, queries_at: Any, query_count: int, passed_ove
     """By multi-index hashing; `_NO_ANSWER` or what `_told` says."""
     block = array_at(block_at, (_BLOCK_SIZE,), np.int64)
     words = block[_WORDS]
-    hits = np.empty((3, _MOST_HITS), np.int64)
+    hits = np.empty((3, MOST_HITS), np.int64)
     found = probe(
         array_at(address(block[_VALUES]), (block[_VALUES + 1], words), np.uint64),
         array_at(address(block[_OFFSETS]), (block[_OFFSETS + 1],), np.uint32),
@@ -70,7 +70,7 @@ def _nearest_probed(block_at: Any, queries_at: Any, query_count: int, passed_ove
         np.uint64(block[_RADIUS]),
         block[_MAX_CANDIDATES],
         array_at(queries_at, (query_count, words), np.uint64),
-        _MOST_HITS,
+        MOST_HITS,
         hits,
     )
     return _told(block, hits, found, passed_over)
@@ -81,12 +81,12 @@ def _nearest_scanned(block_at: Any, queries_at: Any, query_count: int, passed_ov
     """By comparing every row; `_NO_ANSWER` or what `_told` says."""
     block = array_at(block_at, (_SCAN_BLOCK_SIZE,), np.int64)
     words = block[_WORDS]
-    hits = np.empty((3, _MOST_HITS), np.int64)
+    hits = np.empty((3, MOST_HITS), np.int64)
     found = scan(
         array_at(address(block[_VALUES]), (block[_VALUES + 1], words), np.uint64),
         np.uint64(block[_RADIUS]),
         array_at(queries_at, (query_count, words), np.uint64),
-        _MOST_HITS,
+        MOST_HITS,
         hits,
     )
     return _told(block, hits, found, passed_over)
@@ -111,8 +111,10 @@ class BoundSearch:
         """
         self._kept: tuple[npt.NDArray[Any], ...] = (*rows, *arrays)
         for array, name in zip(self._kept, _DTYPES, strict=len(arrays) > 1):
-            if array.dtype.name != name or not array.flags.c_contiguous:
-                raise TypeError(f"an array of {array.dtype.name}, want {name}, row by row")
+            if array.dtype != np.dtype(name) or not (
+                array.flags.c_contiguous and array.flags.aligned
+            ):
+                raise TypeError(f"an array of {array.dtype}, want {name}, row by row")
         block = [number for array in self._kept for number in (array.ctypes.data, len(array))]
         words = arrays[0].shape[1]
         self._block = np.array([radius, max_candidates, words, *block], np.int64)

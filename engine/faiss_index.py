@@ -28,13 +28,15 @@ class FaissFlatIndex(Index):
 
     def __init__(self, values: npt.NDArray[np.uint8]) -> None:
         self._size_bytes = values.shape[1]
-        self._values = np.ascontiguousarray(values)
+        values = np.ascontiguousarray(values)
         self._flat = faiss.IndexBinaryFlat(self._size_bytes * 8)
-        self._flat.add(self._values)
+        self._flat.add(values)
+        is_bound = len(values) <= _BOUND_ROWS and self._size_bytes % 8 == 0
+        self._bound_values = values.view(np.uint64) if is_bound else None
 
     @classmethod
     def build(cls, values: npt.NDArray[np.uint8]) -> Self:
-        """See `Index.build`; FAISS copies the values."""
+        """See `Index.build`; FAISS copies the values, a short list's are kept as they are, too."""
         return cls(values)
 
     def __len__(self) -> int:
@@ -46,9 +48,9 @@ class FaissFlatIndex(Index):
 
     def bind(self, max_distance_bits: int, rows: Rows) -> BoundSearch | None:
         """See `Index.bind`; a short list is compared by a loop of ours."""
-        if len(self) > _BOUND_ROWS or self._size_bytes % 8:
+        if self._bound_values is None:
             return None
-        return BoundSearch((self._values.view(np.uint64),), max_distance_bits, 0, rows)
+        return BoundSearch((self._bound_values,), max_distance_bits, 0, rows)
 
     def search(
         self,

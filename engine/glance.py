@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 
+from engine.bound_search import MOST_HITS
 from engine.errors import CorruptError
 from engine.evidence import makes_match_alone
 from engine.hashes import SPECS, HashType, Item, MediaType
@@ -70,7 +71,7 @@ class _Look:
 
     def finder(self, passed_over: int, max_distance_bits: int, max_hits: int) -> Finder:
         """What finds the nearest hits, of `max_hits` at most; of fewer if bound."""
-        if self.bound is not None:
+        if self.bound is not None and max_hits >= MOST_HITS:
             return partial(self.bound.nearest, passed_over)
         return partial(self._nearest, passed_over, max_distance_bits, max_hits)
 

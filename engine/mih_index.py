@@ -34,6 +34,7 @@ from engine.tally import Rows
 # What lists are laid out for; any other distance is found too, only less cheaply.
 _PLANNED_DISTANCE_BITS: Final = SPECS[HashType.PDQ].default_distance_bits
 _FIRST_HITS: Final = 512
+_MOST_POSTINGS: Final = (1 << 32) - 1  # the kernels number them in 32 bits
 _ROWS_A_THREAD: Final = 250_000  # built in some 0.1 s
 
 
@@ -71,12 +72,18 @@ class MihIndex(Index):
 
     @classmethod
     def build(cls, values: npt.NDArray[np.uint8]) -> Self:
-        """See `Index.build`; `size_bytes` is a multiple of 8, at most 2^28 rows."""
+        """See `Index.build`; `size_bytes` is a multiple of 8.
+
+        Raises:
+            ValueError: there are more rows than can be numbered, some 2^28.
+        """
         values = np.ascontiguousarray(values)
         words = values.view(np.uint64)
         codes = np.empty_like(words)
         mih_tables.permute(words, _permutation(words.shape[1] * 64), codes)
         plan = Plan.cheapest(codes.shape[1] * 64, len(codes), _PLANNED_DISTANCE_BITS)
+        if len(plan.widths) * len(codes) > _MOST_POSTINGS:
+            raise ValueError(f"{len(codes):,} rows are more than can be numbered")
         offsets = np.zeros(plan.offset_starts[-1], np.uint32)
         rows = np.empty(len(plan.widths) * len(codes), np.uint32)
         signatures = np.zeros(len(rows) + LANES, np.uint16)
@@ -126,8 +133,9 @@ class MihIndex(Index):
         fits = (
             sum(plan.widths) == plan.size_bits
             and all(0 < width <= MAX_CHUNK_BITS for width in plan.widths)
-            and [own.dtype.name for own in (self._offsets, self._signatures, self._rows)]
-            == ["uint32", "uint16", "uint32"]
+            and posting_count <= _MOST_POSTINGS
+            and [own.dtype for own in (self._offsets, self._signatures, self._rows)]
+            == [np.dtype(np.uint32), np.dtype(np.uint16), np.dtype(np.uint32)]
             and self._offsets.shape == (plan.offset_starts[-1],)
             and self._signatures.shape == (posting_count + LANES,)
             and self._rows.shape == (posting_count,)

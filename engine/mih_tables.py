@@ -1,6 +1,6 @@
 """The tables of multi-index hashing: compiled loops that permute codes and sort their chunks.
 
-The arrays, of n rows in c chunks:
+A row in a bucket is a *posting*. The arrays, of n rows in c chunks:
 
     values      uint64 (n, words)   the listed values, as they came
     codes       uint64 (n, words)   the same with their bits permuted; only while building

@@ -3,7 +3,7 @@
 A segment is derived from the store and may be lost. What is in one: for each hash type that has
 entries its columns (`entries.Columns`) and whatever its index is made of (`Index.arrays`).
 
-    segments/SEQUENCE-KIND/      a folder each, see `segment_file`
+    segments/SEQUENCE-KIND-FORMAT/   a folder each, see `segment_file`
 
 One process builds them (`SegmentFolder.lock`); any number map the newest. The memory they take is
 the page cache's, once for all of them.
@@ -11,7 +11,6 @@ the page cache's, once for all of them.
 
 import fcntl
 import os
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -34,11 +33,10 @@ from engine.mih_index import MihIndex
 from engine.mih_plan import PERMUTATION_VERSION
 from engine.progress import Stage, untold
 from engine.segment_file import BUILDING_PREFIX, Arrays, Manifest, read_folder, write_folder
+from engine.segment_name import FORMAT, outdated_names, segment_name, segment_names
 
-FORMAT: Final = 3
 _DAMAGED_PREFIX: Final = ".damaged-"
 _REMOVED_PREFIX: Final = ".removed-"
-_NAME: Final = re.compile(r"(\d{20})-([a-z-]+)\Z")
 _INDEX_TYPES: Final[Mapping[str, type[Index]]] = {
     of.__name__: of
     for of in (EqualityIndex, ExactIndex, FaissFlatIndex, FaissMultiHashIndex, MihIndex)
@@ -163,13 +161,8 @@ class SegmentFolder:
         self._digest = digest
 
     def names(self) -> list[str]:
-        """The segments there are, newest first; those of another kind are not looked at."""
-        try:
-            found = [path.name for path in self._path.iterdir()]
-        except OSError:  # the builder says what is wrong with the folder
-            return []
-        matches = (_NAME.match(name) for name in found)
-        return sorted((m[0] for m in matches if m and m[2] == self._kind), reverse=True)
+        """The segments there are, newest first; of another kind or format are not looked at."""
+        return segment_names(self._path, self._kind)
 
     def ids(self) -> list[SegmentId]:
         """The same, so that each can be told from one of the same name."""
@@ -219,7 +212,7 @@ class SegmentFolder:
             StoreFullError: the disk has no room.
             OSError: it cannot be written.
         """
-        name = f"{segment.checkpoint.sequence:020d}-{self._kind}"
+        name = segment_name(segment.checkpoint.sequence, self._kind)
         # One of the same sequence is damaged, or of a store that was replaced.
         self._remove(name)
         write_folder(
@@ -230,9 +223,9 @@ class SegmentFolder:
     def sweep(self, keep: str) -> None:
         """Removes every other segment of this kind, what was put aside and was never finished.
 
-        Processes that have one mapped keep it until they let go.
+        Also those of earlier formats. Processes that have one mapped keep it until they let go.
         """
-        for name in self.names():
+        for name in [*self.names(), *outdated_names(self._path, self._kind)]:
             if name != keep:
                 self._remove(name)
         for path in self._path.iterdir():

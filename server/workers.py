@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.clock import Clock
+from engine.segment_name import segment_names
 from server.child import Child, Role, worker_role
 from server.config import Config, ConfigError, Source, read_source
 from server.exit_codes import ExitCode
@@ -287,12 +288,7 @@ def has_quick_start(config: Config) -> bool:
     They can when there is a segment to map, or when the list is so short that each of them loads
     it faster than one could be made.
     """
-    try:
-        has_segment = any(
-            path.is_dir() for path in config.index.segments.glob(f"[0-9]*-{config.index.kind}")
-        )
-    except OSError:
-        has_segment = False
+    has_segment = bool(segment_names(config.index.segments, config.index.kind))
     try:
         size_bytes = (config.store.path / "data.mdb").stat().st_size
     except OSError:

@@ -234,6 +234,10 @@ class IndexContract:
             if name != "widths":  # a few small numbers, of whatever type
                 with pytest.raises(CorruptError):
                     self.index_type.restore(listed, arrays | {name: array.astype(np.float32)})
+                swapped = array.astype(array.dtype.newbyteorder(">"))
+                if swapped.dtype != array.dtype:  # more than a byte each
+                    with pytest.raises(CorruptError):
+                        self.index_type.restore(listed, arrays | {name: swapped})
 
     def test_queries_that_are_not_contiguous_are_answered(self) -> None:
         listed = self.rows(self.value(number) for number in range(8))

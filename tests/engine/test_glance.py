@@ -4,7 +4,6 @@ import random
 
 import pytest
 
-from engine import faiss_index as faiss_module
 from engine import layer as layer_module
 from engine import search as search_module
 from engine.entries import ItemId
@@ -28,12 +27,6 @@ def many_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layer_module, "_RATIO", 1)
 
 
-@pytest.fixture
-def unbound(monkeypatch: pytest.MonkeyPatch) -> None:
-    """FAISS searches itself: a bound search has bounds of its own, far under the true ones."""
-    monkeypatch.setattr(faiss_module, "_BOUND_ROWS", -1)
-
-
 @pytest.mark.parametrize(
     ("kind", "is_bound"),
     [(IndexKind.AUTO, False), (IndexKind.AUTO, True), (IndexKind.MIH, True)],
@@ -44,11 +37,9 @@ def test_short_way_over_many_parts_says_what_weighing_says(
     kind: IndexKind,
     is_bound: bool,
     monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
 ) -> None:
     monkeypatch.setattr(Plan, "pays", lambda *_: True)
-    if not is_bound:
-        request.getfixturevalue("unbound")
+    if not is_bound:  # the bound search has bounds of its own, far under the true ones
         monkeypatch.setattr(search_module, "COMMON_HITS", 6)
         monkeypatch.setattr(search_module, "COMMON_ITEMS", 3)
     chance = random.Random(SEED + seed)
@@ -80,7 +71,6 @@ def test_short_way_over_many_parts_says_what_weighing_says(
     assert short_count > 20
 
 
-@pytest.mark.usefixtures("unbound")
 def test_hash_is_common_though_no_part_has_enough_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search_module, "COMMON_HITS", 100)
     monkeypatch.setattr(search_module, "COMMON_ITEMS", 90)

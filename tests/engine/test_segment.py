@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import segment as segment_module
+from engine import segment_name
 from engine.entries import Checkpoint
 from engine.errors import CorruptError, WriterBusyError
 from engine.hashes import HashType
@@ -157,6 +157,19 @@ def test_what_was_never_finished_is_swept_and_the_rest_left_alone(tmp_path: Path
     assert {path.name for path in tmp_path.iterdir()} == {kept, "notes.txt"}
 
 
+def test_segment_of_another_format_is_no_segment(tmp_path: Path) -> None:
+    folder = SegmentFolder(tmp_path, IndexKind.AUTO)
+    older = f"{9:020d}-auto", f"{9:020d}-auto-{segment_name.FORMAT - 1}"
+    others = f"{9:020d}-auto-{segment_name.FORMAT + 1}", f"{9:020d}-faiss-flat"
+    for name in (*older, *others):
+        (tmp_path / name).mkdir()
+    assert folder.names() == []
+    kept = folder.write(segment_of(model_of(10)))
+    assert folder.names() == [kept]
+    folder.sweep(kept)  # no program that is still to come reads the older ones
+    assert {path.name for path in tmp_path.iterdir()} == {kept, *others}
+
+
 def test_segment_of_the_same_sequence_replaces_one_of_another_history(tmp_path: Path) -> None:
     folder = SegmentFolder(tmp_path, IndexKind.AUTO)
     one, other = model_of(20, 1), model_of(20, 2)
@@ -191,7 +204,7 @@ def test_stages_are_told(tmp_path: Path) -> None:
 
 def test_format_is_written_down(tmp_path: Path) -> None:
     # A program of another format must make its own, never misread this one.
-    assert segment_module.FORMAT == 3
+    assert segment_name.FORMAT == 3
     folder = SegmentFolder(tmp_path, IndexKind.AUTO)
     name = folder.write(segment_of(model_of(20)))
     manifest = json.loads((tmp_path / name / MANIFEST).read_text())

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from engine import faiss_index as faiss_module
 from engine import search as search_module
 from engine import snapshot as snapshot_module
 from engine.entries import Checkpoint
@@ -181,8 +180,7 @@ def test_flood_of_matches_is_judged_without_an_object_for_each(
 
 @pytest.fixture
 def few_are_common(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hash is common from a hundred items on; a bound search would not count so far."""
-    monkeypatch.setattr(faiss_module, "_BOUND_ROWS", -1)
+    """A hash is common from a hundred items on."""
     monkeypatch.setattr(search_module, "COMMON_HITS", 100)
     monkeypatch.setattr(search_module, "COMMON_ITEMS", 90)
 

@@ -23,7 +23,7 @@ from engine.segment import SegmentFolder
 from firstseen import Client, Plaintext, Verdict
 from server import builder as builder_module
 from server import refresh
-from server.builder import BUILD_INTERVAL_MS, RETRY_MS, Builder
+from server.builder import BUILD_INTERVAL_MS, NICENESS, RETRY_MS, Builder
 from server.config import Config, parse_config
 from server.segment_watch import RETRY_MS as RETRY_READ_MS
 from server.segment_watch import SegmentWatch
@@ -268,16 +268,16 @@ def await_event(server: RunningServer, event: str, count: int = 1) -> None:
         time.sleep(0.02)
 
 
-def scheduling_of_builder(server: RunningServer) -> str:
-    """The class of the server's builder process, found as an operator would."""
+def niceness_of_builder(server: RunningServer) -> int:
+    """The priority of the server's builder process, found as an operator would."""
     listed = subprocess.run(
-        ["ps", "-ww", "-o", "cls=,args=", "--ppid", str(server.process.pid)],
+        ["ps", "-ww", "-o", "ni=,args=", "--ppid", str(server.process.pid)],
         capture_output=True,
         text=True,
         check=True,
     )
     (line,) = [line for line in listed.stdout.splitlines() if line.endswith("--builder")]
-    return line.split()[0]
+    return int(line.split()[0])
 
 
 def verdicts(server: RunningServer, numbers: range) -> list[Verdict]:
@@ -292,7 +292,7 @@ def test_workers_serve_from_a_segment_across_changes_restarts_and_damage(tmp_pat
     known, novel = [Verdict.KNOWN] * 30, [Verdict.NOVEL] * 5
     with running_server(store, settings) as server:
         await_event(server, "segment_adopted", 3)  # two workers and the builder itself
-        assert scheduling_of_builder(server) == "IDL"
+        assert niceness_of_builder(server) == NICENESS
         assert verdicts(server, range(30)) == known
         assert verdicts(server, range(90, 95)) == novel
         with LmdbWriter(store) as writer:
@@ -354,7 +354,7 @@ def test_sighup_reaches_the_builder_too(tmp_path: Path) -> None:
         (server.folder / "firstseen.toml").write_text(text, encoding="utf-8")
         server.process.send_signal(signal.SIGHUP)
         await_event(server, "segment_built", 2)
-        kinds = {path.name.partition("-")[2] for path in segments.glob("0*")}
+        kinds = {path.name.split("-")[1] for path in segments.glob("0*")}
         assert kinds == {"auto", "mih"}
         await_event(server, "config_reloaded")
         assert verdicts(server, range(3)) == [Verdict.KNOWN] * 3
