@@ -11,7 +11,7 @@ is even a chunk from which on they stay near: over that one and any number of th
 by less than the sum of (t_i + 1) of those, since the differences less the (t_i + 1) add up to
 less than 0 over the ring, and right behind the place where their running sum is highest it only
 sinks. So a row of a bucket counts only if chunk and next chunk together are at most
-t_i + t_(i+1) + 1 apart, the *slack*: of unrelated ones that is 1 in 500 at 16 chunks of 16 bits.
+t_i + t_(i+1) + 1 apart, the *slack*: of unrelated ones that is 1 in 400 at 16 chunks of 16 bits.
 """
 
 import hashlib
