@@ -42,8 +42,9 @@ class EqualityIndex(Index):
     @classmethod
     def restore(cls, values: npt.NDArray[np.uint8], arrays: Arrays) -> Self:
         """See `Index.restore`."""
-        shapes = {name: (array.shape, array.dtype.name) for name, array in arrays.items()}
-        want = {"rows": ((len(values),), "int64"), "prefixes": ((len(values),), "uint64")}
+        shape = (len(values),)
+        shapes = {name: (array.shape, array.dtype) for name, array in arrays.items()}
+        want = {"rows": (shape, np.dtype(np.int64)), "prefixes": (shape, np.dtype(np.uint64))}
         if shapes != want:
             raise CorruptError("equality index: arrays of another shape")
         rows = arrays["rows"]
