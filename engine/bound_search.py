@@ -35,6 +35,12 @@ _DTYPES: Final = (
 
 
 @inlined
+def _column(block: Any, place: int, dtype: Any) -> Any:
+    """The array of one axis whose address and length stand at a place of the block."""
+    return array_at(address(block[place]), (block[place + 1],), dtype)
+
+
+@inlined
 def _told(block: Any, hits: Any, found: int, passed_over: int) -> int:
     """The nearest of the hits, see `BoundSearch.nearest`; both and 1 in one number."""
     if found > MOST_HITS:
@@ -42,11 +48,11 @@ def _told(block: Any, hits: Any, found: int, passed_over: int) -> int:
     of_known, of_cleared = nearest(
         hits[1, :found],
         hits[2, :found],
-        array_at(address(block[_BANK_IDS]), (block[_BANK_IDS + 1],), np.uint16),
-        array_at(address(block[_MEDIA_TYPES]), (block[_MEDIA_TYPES + 1],), np.uint8),
-        array_at(address(block[_ALIVE]), (block[_ALIVE + 1],), np.bool_),
-        array_at(address(block[_LIMITS]), (block[_LIMITS + 1],), np.int32),
-        array_at(address(block[_KNOWN]), (block[_KNOWN + 1],), np.bool_),
+        _column(block, _BANK_IDS, np.uint16),
+        _column(block, _MEDIA_TYPES, np.uint8),
+        _column(block, _ALIVE, np.bool_),
+        _column(block, _LIMITS, np.int32),
+        _column(block, _KNOWN, np.bool_),
         passed_over,
     )
     told: int = ((of_cleared + 1) << 32) | (of_known + 1)
@@ -61,12 +67,12 @@ def _nearest_probed(block_at: Any, queries_at: Any, query_count: int, passed_ove
     hits = np.empty((3, MOST_HITS), np.int64)
     found = probe(
         array_at(address(block[_VALUES]), (block[_VALUES + 1], words), np.uint64),
-        array_at(address(block[_OFFSETS]), (block[_OFFSETS + 1],), np.uint32),
-        array_at(address(block[_SIGNATURES]), (block[_SIGNATURES + 1],), np.uint16),
-        array_at(address(block[_ROWS]), (block[_ROWS + 1],), np.uint32),
+        _column(block, _OFFSETS, np.uint32),
+        _column(block, _SIGNATURES, np.uint16),
+        _column(block, _ROWS, np.uint32),
         array_at(address(block[_CHUNKS]), (block[_CHUNKS + 1], COLUMNS), np.int64),
-        array_at(address(block[_MASKS]), (block[_MASKS + 1],), np.int32),
-        array_at(address(block[_SOURCE_BITS]), (block[_SOURCE_BITS + 1],), np.uint8),
+        _column(block, _MASKS, np.int32),
+        _column(block, _SOURCE_BITS, np.uint8),
         np.uint64(block[_RADIUS]),
         block[_MAX_CANDIDATES],
         array_at(queries_at, (query_count, words), np.uint64),

@@ -82,11 +82,12 @@ class MihIndex(Index):
         codes = np.empty_like(words)
         mih_tables.permute(words, _permutation(words.shape[1] * 64), codes)
         plan = Plan.cheapest(codes.shape[1] * 64, len(codes), _PLANNED_DISTANCE_BITS)
-        if len(plan.widths) * len(codes) > _MOST_POSTINGS:
+        posting_count = len(plan.widths) * len(codes)
+        if posting_count > _MOST_POSTINGS:
             raise ValueError(f"{len(codes):,} rows are more than can be numbered")
         offsets = np.zeros(plan.offset_starts[-1], np.uint32)
-        rows = np.empty(len(plan.widths) * len(codes), np.uint32)
-        signatures = np.zeros(len(rows) + LANES, np.uint16)
+        rows = np.empty(posting_count, np.uint32)
+        signatures = np.zeros(posting_count + LANES, np.uint16)
 
         def fill(chunk: int) -> None:
             low_bit, width = plan.low_bits[chunk], plan.widths[chunk]
