@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.clock import Clock
+from engine.turns import in_turns
 
 # Blocks are digested on all cores at once; 16 MiB are 14 ms of SHA-256 on one.
 _BLOCK_BYTES: Final = 16 << 20
@@ -51,14 +52,18 @@ def file_digest(file: Path) -> str:
 
 def _block_digest(descriptor: int, start: int, end: int, buffer: bytearray) -> bytes:
     """SHA-256 of a part of a file; of less, when the file has become shorter meanwhile."""
-    view, made = memoryview(buffer), hashlib.sha256()
-    while start < end:
-        count = os.preadv(descriptor, [view[: end - start]], start)
-        if not count:
-            break
-        made.update(view[:count])
-        start += count
+    made = hashlib.sha256()
+    for piece in in_turns(_pieces(descriptor, start, end, buffer)):
+        made.update(piece)
     return made.digest()
+
+
+def _pieces(descriptor: int, start: int, end: int, buffer: bytearray) -> Iterator[memoryview]:
+    """A part of a file, as much of it at a time as the buffer holds."""
+    view = memoryview(buffer)
+    while start < end and (count := os.preadv(descriptor, [view[: end - start]], start)):
+        yield view[:count]
+        start += count
 
 
 class SharedDigests:

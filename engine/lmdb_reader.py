@@ -44,6 +44,7 @@ from engine.policy import Bank, BankId
 from engine.progress import Stage, untold
 from engine.records import Head
 from engine.store import Contents, Delta, LoadResult, LogRecord
+from engine.turns import in_turns
 
 STORE_KEY: Final = b"store"
 HEAD_KEY: Final = b"head"
@@ -229,7 +230,8 @@ class LmdbReader:
         builders = {int(hash_type): ColumnsBuilder(hash_type) for hash_type in HashType}
         count, told_count = 0, 0
         for part in ranges:
-            for run in _runs(txn.scan(Table.ITEMS, U64.pack(part.first)), U64.pack(part.end)):
+            rows = in_turns(txn.scan(Table.ITEMS, U64.pack(part.first)))
+            for run in _runs(rows, U64.pack(part.end)):
                 count += _add(builders, run)
                 if count - told_count >= _TOLD_ENTRIES:
                     told_count = count

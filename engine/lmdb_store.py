@@ -44,6 +44,7 @@ from engine.policy import MAX_BANK_ID, Bank, BankId, BankPolicy
 from engine.records import Head
 from engine.store import ChangeKind, LoadResult, LogRecord, RemoveResult
 from engine.store_lock import lock_writer
+from engine.turns import in_turns
 
 __all__ = ["DEFAULT_MAP_SIZE_BYTES", "LmdbReader", "LmdbWriter", "StoreStat", "create_store"]
 
@@ -165,7 +166,7 @@ class LmdbWriter(LmdbReader):
             item_rows: list[tuple[bytes, bytes]] = []
             value_rows: list[tuple[bytes, bytes]] = []
             by_type = dict.fromkeys(MediaType, 0)
-            for new in self._new_items(txn, bank_id, items):
+            for new in in_turns(self._new_items(txn, bank_id, items)):
                 item_id = next_id
                 by_type[new.item.media_type] += 1
                 item_rows.append(
@@ -186,8 +187,8 @@ class LmdbWriter(LmdbReader):
             if not item_rows:
                 return result
             # Sorted, so that neighbours in the tree are written one after the other.
-            txn.put_many(Table.VALUES, sorted(value_rows))
-            txn.put_many(Table.ITEMS, item_rows, append=True)
+            txn.put_many(Table.VALUES, in_turns(sorted(value_rows)))
+            txn.put_many(Table.ITEMS, in_turns(item_rows), append=True)
             checkpoint = head.checkpoint.plus(entries=len(value_rows), digest_sum=digest_sum)
             record = self._record(
                 checkpoint, ChangeKind.LOAD, bank_id=bank_id, added=added, reason=reason
@@ -252,7 +253,7 @@ class LmdbWriter(LmdbReader):
         if not listed:
             return RemoveResult(head.checkpoint, 0, 0)
         digest_sum = 0
-        for done, item in enumerate(listed, 1):
+        for done, item in enumerate(in_turns(listed), 1):
             txn.delete(Table.ITEMS, U64.pack(item.item_id))
             for entry_id, hash_ in enumerate(item.item.hashes, item.item_id):
                 key = value_key(item.bank_id, hash_)

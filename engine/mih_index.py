@@ -79,8 +79,7 @@ class MihIndex(Index):
         """
         values = np.ascontiguousarray(values)
         words = values.view(np.uint64)
-        codes = np.empty_like(words)
-        mih_tables.permute(words, _permutation(words.shape[1] * 64), codes)
+        codes = mih_tables.codes_of(words, _permutation(words.shape[1] * 64))
         plan = Plan.cheapest(codes.shape[1] * 64, len(codes), _PLANNED_DISTANCE_BITS)
         posting_count = len(plan.widths) * len(codes)
         if posting_count > _MOST_POSTINGS:
@@ -90,12 +89,11 @@ class MihIndex(Index):
         signatures = np.zeros(posting_count + LANES, np.uint16)
 
         def fill(chunk: int) -> None:
-            low_bit, width = plan.low_bits[chunk], plan.widths[chunk]
+            place = plan.low_bits[chunk], plan.widths[chunk]
             bounds = offsets[plan.offset_starts[chunk] : plan.offset_starts[chunk + 1]]
             own = slice(chunk * len(codes), (chunk + 1) * len(codes))
             mih_tables.fill_table(
-                *(codes, low_bit, width, *plan.following(chunk)),
-                *(bounds, signatures[own], rows[own]),
+                codes, place, plan.following(chunk), bounds, signatures[own], rows[own]
             )
 
         with ThreadPoolExecutor(_thread_count(len(codes))) as pool:

@@ -14,10 +14,13 @@ A row in a bucket is a *posting*. The arrays, of n rows in c chunks:
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.compiled import INT64, UINT8, UINT16, UINT32, UINT64, array, compiled, inlined, out
+from engine.turns import in_turns
 
 SIGNATURE_BITS: Final = 16
+_TURN_ROWS: Final = 16_384  # some tenths of a millisecond
 
 
 @inlined
@@ -50,8 +53,16 @@ def permute(values: Any, source_bits: Any, codes: Any) -> None:
         permute_one(values[row], source_bits, codes[row])
 
 
+@compiled(array(UINT64, 2), INT64, INT64, out(UINT32, 1))
+def count(codes: Any, low_bit: int, width: int, offsets: Any) -> None:
+    """Counts how many codes have each bucket b in their chunk, at `offsets[b + 1]`."""
+    for row in range(codes.shape[0]):
+        offsets[chunk_of(codes[row], low_bit, width) + 1] += np.uint32(1)
+
+
 @compiled(
     array(UINT64, 2),
+    INT64,
     INT64,
     INT64,
     INT64,
@@ -60,8 +71,9 @@ def permute(values: Any, source_bits: Any, codes: Any) -> None:
     out(UINT16, 1),
     out(UINT32, 1),
 )
-def fill_table(
+def place(
     codes: Any,
+    first_row: int,
     low_bit: int,
     width: int,
     next_low_bit: int,
@@ -70,29 +82,54 @@ def fill_table(
     signatures: Any,
     rows: Any,
 ) -> None:
+    """Puts neighbouring rows, the first of which is `first_row`, in front of the ends of buckets.
+
+    The ends are at `offsets[b + 1]`, and come down to the beginnings.
+    """
+    for at in range(codes.shape[0] - 1, -1, -1):
+        bucket = chunk_of(codes[at], low_bit, width)
+        offsets[bucket + 1] -= np.uint32(1)
+        to = offsets[bucket + 1]
+        signatures[to] = np.uint16(chunk_of(codes[at], next_low_bit, next_width))
+        rows[to] = np.uint32(first_row + at)
+
+
+def codes_of(
+    values: npt.NDArray[np.uint64], source_bits: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.uint64]:
+    """The values with bit `source_bits[i]` at place i, shape (n, words)."""
+    codes = np.empty_like(values)
+    for start in in_turns(range(0, len(values), _TURN_ROWS)):
+        some = slice(start, start + _TURN_ROWS)
+        permute(values[some], source_bits, codes[some])
+    return codes
+
+
+def fill_table(
+    codes: npt.NDArray[np.uint64],
+    chunk: tuple[int, int],
+    following: tuple[int, int],
+    offsets: npt.NDArray[np.uint32],
+    signatures: npt.NDArray[np.uint16],
+    rows: npt.NDArray[np.uint32],
+) -> None:
     """Orders rows by one chunk of their codes: a counting sort.
 
     Args:
         codes: every code.
-        low_bit: where the chunk begins.
-        width: its bits.
-        next_low_bit: where the signature begins.
-        next_width: its bits.
+        chunk: where the chunk begins, and its bits.
+        following: where the signature begins, and its bits.
         offsets: uint32 (2^width + 1,), zeros; written.
         signatures: uint16 (n,); written.
         rows: uint32 (n,); written.
     """
-    for row in range(codes.shape[0]):
-        offsets[chunk_of(codes[row], low_bit, width) + 1] += np.uint32(1)
-    for bucket in range(1 << width):
-        offsets[bucket + 1] += offsets[bucket]
-    # From the back, so that `offsets[b + 1]`, the end of bucket b, becomes its beginning.
-    for row in range(codes.shape[0] - 1, -1, -1):
-        bucket = chunk_of(codes[row], low_bit, width)
-        offsets[bucket + 1] -= np.uint32(1)
-        at = offsets[bucket + 1]
-        signatures[at] = np.uint16(chunk_of(codes[row], next_low_bit, next_width))
-        rows[at] = np.uint32(row)
-    for bucket in range(1 << width):
-        offsets[bucket] = offsets[bucket + 1]
-    offsets[1 << width] = np.uint32(codes.shape[0])
+    starts = range(0, len(codes), _TURN_ROWS)
+    for start in in_turns(starts):
+        count(codes[start : start + _TURN_ROWS], *chunk, offsets)
+    np.cumsum(offsets, dtype=np.uint32, out=offsets)
+    # From the back, so that the rows of a bucket stay in order.
+    for start in in_turns(reversed(starts)):
+        some = codes[start : start + _TURN_ROWS]
+        place(some, start, *chunk, *following, offsets, signatures, rows)
+    offsets[:-1] = offsets[1:]
+    offsets[-1] = len(codes)

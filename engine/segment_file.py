@@ -16,19 +16,21 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.errors import CorruptError, StoreFullError
 from engine.file_digest import Digest, file_digest
+from engine.turns import in_turns
 
 MANIFEST: Final = "manifest.json"
 BUILDING_PREFIX: Final = ".building-"
 _SELF_DIGEST: Final = "manifest_sha256"
 _SPARE_BYTES: Final = 16 << 20  # left free on the disk beside what is written
 _MAX_MANIFEST_BYTES: Final = 1 << 20
+_PIECE_BYTES: Final = 1 << 20
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 Manifest = dict[str, Any]
@@ -60,7 +62,7 @@ def write_folder(
         for name, array in arrays.items():
             file = building / f"{name}.npy"
             with _synced(file) as stream:
-                np.lib.format.write_array(stream, np.ascontiguousarray(array), allow_pickle=False)
+                _write_array(stream, np.ascontiguousarray(array))
             files[name] = {"size_bytes": file.stat().st_size, "sha256": file_digest(file)}
             done += array.nbytes
             if progress is not None:
@@ -158,6 +160,15 @@ def _synced(file: Path) -> Iterator[Any]:
         yield stream
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def _write_array(stream: BinaryIO, array: npt.NDArray[Any]) -> None:
+    """Writes an array in numpy's format, piece by piece."""
+    header = np.lib.format.header_data_from_array_1_0(array)
+    np.lib.format.write_array_header_1_0(stream, header)
+    data = array.reshape(-1).view(np.uint8).data
+    starts = in_turns(range(0, len(data), _PIECE_BYTES))
+    stream.writelines(data[start : start + _PIECE_BYTES] for start in starts)
 
 
 def _sync_folder(path: Path) -> None:

@@ -34,6 +34,7 @@ from engine.question import Question, ask, worth_as
 from engine.search import Search
 from engine.segment import Segment
 from engine.store import Contents, Delta
+from engine.turns import in_turns
 from engine.verdict import Match, Nearness, Strength, Verdict, decide
 
 _AUTO: Final = choosers(IndexKind.AUTO)
@@ -129,7 +130,7 @@ class Snapshot:
                 f"the delta begins at {delta.base.sequence}, not {self.checkpoint.sequence}"
             )
         digest, layers = self.checkpoint.digest, {}
-        for hash_type, added in delta.columns.items():
+        for hash_type, added in in_turns(delta.columns.items()):
             layers[hash_type], removed = self._layers[hash_type].advance(delta.removed, added)
             digest += added.digest_sum(hash_type) - removed.digest_sum(hash_type)
         entry_count = sum(len(layer) for layer in layers.values())
