@@ -132,7 +132,7 @@ class Follower:
         head = self._store.head()
         if state is not None and head == state.snapshot.checkpoint:
             self._ahead.clear()
-            self._state = replace(state, in_step_at_ms=asked_at_ms)
+            self._state = _State(state.snapshot, asked_at_ms)
             return False
         snapshot = self._next(state)
         self._ahead.append((head.sequence, asked_at_ms))

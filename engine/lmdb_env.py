@@ -161,6 +161,7 @@ class Environment:
             CorruptError: it is damaged.
         """
         self._path = path
+        self._data_file = path / _DATA_FILE
         self._reads = ReadCount()
         _data_size_bytes(path)
         with _engine_errors(path):
@@ -293,7 +294,7 @@ class Environment:
         if size_bytes >= want_bytes:
             return
         try:
-            os.truncate(self._path / _DATA_FILE, want_bytes)
+            os.truncate(self._data_file, want_bytes)
         except OSError as error:
             if error.errno in _FULL_CODES:
                 raise StoreFullError(f"{self._path}: the disk is full") from error
@@ -316,13 +317,23 @@ class Environment:
         """The most that the file can grow to."""
         return int(self._env.info()["map_size"])
 
+    @property
+    def change_number(self) -> int:
+        """Grows with each change that was written down. Seeing it takes no transaction.
+
+        Raises:
+            StoreUnusableError: the store is closed.
+        """
+        with _engine_errors(self._path):
+            return int(self._env.info()["last_txnid"])
+
     def is_replaced(self) -> bool:
         """Whether the folder now holds another file than the one opened."""
         return self._current_file_id() != self._file_id
 
     def _current_file_id(self) -> tuple[int, int] | None:
         try:
-            status = (self._path / _DATA_FILE).stat()
+            status = self._data_file.stat()
         except OSError:
             return None
         return status.st_dev, status.st_ino

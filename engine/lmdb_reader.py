@@ -169,6 +169,8 @@ class LmdbReader:
         """
         self._path = path
         self._env = Environment(path, readonly=self._readonly)
+        # The number of the store's last change, and the head after it or a later one.
+        self._seen: tuple[int, Checkpoint] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -197,8 +199,14 @@ class LmdbReader:
 
     def head(self) -> Checkpoint:
         """See `StoreReader.head`."""
+        # Asked first: a change in between is seen the next time.
+        number = self._env.change_number
+        if self._seen is not None and self._seen[0] == number:
+            return self._seen[1]
         with self._env.read() as txn:
-            return self._head(txn).checkpoint
+            checkpoint = self._head(txn).checkpoint
+        self._seen = number, checkpoint
+        return checkpoint
 
     def banks(self) -> tuple[Bank, ...]:
         """See `StoreReader.banks`."""

@@ -160,6 +160,13 @@ class SegmentFolder:
         self._kind = kind
         self._digest = digest
 
+    def changed_ns(self) -> int | None:
+        """When a name in the folder last changed, by the file system; None when there is none."""
+        try:
+            return self._path.stat().st_mtime_ns
+        except OSError:
+            return None
+
     def names(self) -> list[str]:
         """The segments there are, newest first; of another kind or format are not looked at."""
         return segment_names(self._path, self._kind)

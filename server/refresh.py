@@ -192,8 +192,7 @@ class Refresher:
         """
         try:
             self._adopt_replaced()
-            self._drop_damaged()
-            self._adopt_segment()
+            self._look_at_segments()
             resets = self._follower.resets
             if self._view is None and self._offered is not None:
                 return 0  # the whole list is not read beside the segment
@@ -234,21 +233,26 @@ class Refresher:
             self._segments.forget()
         log("store_replaced", logging.WARNING)
 
-    def _drop_damaged(self) -> None:
+    def _look_at_segments(self) -> None:
+        """Goes on with the segment that is being adopted, or sees now and then what there is."""
+        segments = self._segments
+        if segments is not None and (self._offered is not None or segments.is_due()):
+            self._drop_damaged(segments)
+            self._adopt_segment(segments)
+
+    def _drop_damaged(self, segments: SegmentWatch) -> None:
         """Serves nothing more from a segment that another process has found to be damaged."""
-        name = self._segments.damaged() if self._segments is not None else None
+        name = segments.damaged()
         if name is not None:
             self._wait_until_ms = self._clock.monotonic_ms() + self._rebuild_limit_ms
             log("segment_dropped", logging.ERROR, segment=name)
 
-    def _adopt_segment(self) -> None:
+    def _adopt_segment(self, segments: SegmentWatch) -> None:
         """Goes over to a newer segment, if there is one that belongs to this store's history."""
-        if self._segments is None:
-            return
         found = self._offered
         if found is None:
             is_first = self._view is None
-            found = self._segments.wait() if is_first else self._segments.poll()
+            found = segments.wait() if is_first else segments.poll()
         if found is None:
             return
         self._offered = None
@@ -263,7 +267,7 @@ class Refresher:
             return
         # At once: the age of what is served is that of what was adopted.
         self._publish()
-        self._segments.hold(found)
+        segments.hold(found)
         log("segment_adopted", segment=found.name)
 
     def _publish(self) -> None:

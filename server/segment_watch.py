@@ -15,6 +15,9 @@ from engine.segment import Segment, SegmentFolder, SegmentId
 from server.telemetry import location_of, log
 
 RETRY_MS: Final = 10_000
+# A folder tells by its time that a name in it has changed; not within one tick of the clock of
+# some file systems, so it is looked at now and then all the same.
+LOOK_INTERVAL_MS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +39,22 @@ class SegmentWatch:
     def __init__(self, folder: SegmentFolder, clock: Clock) -> None:
         self._folder = folder
         self._clock = clock
+        self._changed_ns: int | None = None  # the folder, when it was looked at
+        self._look_ms = clock.monotonic_ms()
         self._tried: SegmentId | None = None  # not to be tried again
         self._held: SegmentId | None = None  # what is mapped and served
         self._not_before_ms = clock.monotonic_ms()
         self._reading: threading.Thread | None = None
         self._found: FoundSegment | None = None
+
+    def is_due(self) -> bool:
+        """Whether the folder may hold something new; quicker to ask than to look."""
+        now_ms, changed_ns = self._clock.monotonic_ms(), self._folder.changed_ns()
+        is_same = changed_ns == self._changed_ns and self._reading is None
+        if is_same and now_ms < self._look_ms:
+            return False
+        self._changed_ns, self._look_ms = changed_ns, now_ms + LOOK_INTERVAL_MS
+        return True
 
     def wait(self) -> FoundSegment | None:
         """The newest segment that is whole, read now; None when there is none."""
@@ -81,6 +95,7 @@ class SegmentWatch:
         """Tries the newest segment again: the list was read from the store, and none is held."""
         self._tried = None
         self._held = None
+        self._look_ms = self._clock.monotonic_ms()
 
     def damaged(self) -> str | None:
         """The segment that is held, if any process has found it to be damaged since. Said once."""

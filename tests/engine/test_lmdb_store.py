@@ -237,6 +237,30 @@ def test_replaced_store_is_noticed(path: Path, tmp_path: Path) -> None:
         assert reader.head().entry_count == 9
 
 
+def test_head_of_an_unchanged_store_takes_no_transaction(
+    path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from engine.lmdb_store import LmdbWriter\n"
+        "with LmdbWriter(Path(sys.argv[1])) as writer: writer.clear(writer.banks()[0].bank_id)"
+    )
+    with LmdbReader(path) as reader:
+        before = reader.head()
+        with monkeypatch.context() as patch:
+            patch.setattr(reader.environment, "read", None)
+            assert reader.head() == before
+        run(root, code, path)
+        assert (reader.head().sequence, reader.head().entry_count) == (before.sequence + 1, 0)
+
+
+def test_head_of_a_closed_store_is_an_error(path: Path) -> None:
+    with LmdbReader(path) as reader:
+        reader.head()
+    with pytest.raises(StoreUnusableError):
+        reader.head()
+
+
 def test_backup_taken_of_a_closed_store_is_the_store(path: Path, tmp_path: Path) -> None:
     backup = tmp_path / "backup"
     backup.mkdir()
