@@ -77,7 +77,7 @@ def _load(options: argparse.Namespace) -> int:
 
 
 def _freshness(options: argparse.Namespace) -> int:
-    meanwhile = Meanwhile(options.load_rate, options.during_build, options.query)
+    meanwhile = Meanwhile(options.load_rate, options.during_build, options.query, options.rounds)
     run = freshness_bench.run(_work(options), options.changes, meanwhile, options.workers)
     return _finish(run, options)
 

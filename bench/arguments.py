@@ -127,7 +127,14 @@ def _add_freshness(commands: _Commands) -> None:
         type=seconds,
         default=3.0,
         metavar="SECONDS",
-        help="how long the checks of others are timed (default 3)",
+        help="how long the checks of others are timed at a time (default 3)",
+    )
+    command.add_argument(
+        "--rounds",
+        type=count,
+        default=4,
+        metavar="N",
+        help="so many times, by turns quiet and not (default 4)",
     )
 
 

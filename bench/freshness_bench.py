@@ -5,15 +5,15 @@ is the new one on every one of some connections, which the kernel gives to the s
 moments of the commits are spread over the server's polling.
 
 Meanwhile hashes may be listed at some rate, and right before it an eighth of the list, which has
-the server build another segment. What that does to other people's checks is measured, too: by
-itself while the workers take up the eighth, and from then on until the segment is there.
+the server build another segment. What that does to other people's checks is measured, too, by
+turns with checks while nothing else happens: what a machine does by itself is then in all of them.
 """
 
 import random
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -34,35 +34,38 @@ from engine.entries import ItemId
 from engine.hashes import HashType, HashValue
 from engine.lmdb_store import LmdbWriter
 from firstseen.v1 import match_pb2, types_pb2
+from server.builder import BUILD_INTERVAL_MS, REBUILD_SHARE
 
 LIMIT_S: Final = 60.0
 _PHASE_S: Final = 0.1  # longer than the server's polling interval
 _LOAD_EVERY_S: Final = 0.1
 _BULK: Final = 10_000  # hashes of one commit when as many as possible are listed
-_GROWTH: Final = 8  # that share more, and the builder makes another segment (server/builder.py)
-_EARLY: Final = {"index": {"segment_min_entries": 1_000}}  # builds of short lists, too
+_BLOCK_S: Final = 1.0  # of checks, after which it is seen whether it is over
+_LOOK_S: Final = 0.1
+_MIN_ENTRIES: Final = 1_000
+_EARLY: Final = {"index": {"segment_min_entries": _MIN_ENTRIES}}  # builds of short lists, too
 _BUILD_LIMIT_S: Final = 300.0
 
 
 class _Background:
-    """Lists new hashes in a thread until it is told to end; shares the writer."""
+    """Lists new hashes, also in a thread until it is told to end."""
 
-    def __init__(self, writer: LmdbWriter, lock: threading.Lock, seed: int) -> None:
+    def __init__(self, writer: LmdbWriter, seed: int) -> None:
         self._writer = writer
-        self._lock = lock
+        self._lock = threading.Lock()
         self._bank_id = writer.banks()[0].bank_id
         self._chance = np.random.default_rng(seed + 11)
         self._end = threading.Event()
-        self.newest: Values = np.empty((0, 32), np.uint8)
 
     def list_bulk(self, bulk: int) -> None:
         """Lists so many hashes at once."""
         for start in range(0, bulk, _BULK):
-            self._list(min(_BULK, bulk - start))
+            self._list_new(min(_BULK, bulk - start))
 
     @contextmanager
     def running(self, rate_per_s: int) -> Iterator[Self]:
         """Lists so many hashes a second for the block."""
+        self._end.clear()
         with ThreadPoolExecutor(1) as pool:
             work = pool.submit(self._run, rate_per_s)
             try:
@@ -76,14 +79,27 @@ class _Background:
         while not self._end.wait(_LOAD_EVERY_S):
             due = round((time.monotonic() - start_s) * rate_per_s) - listed
             if due > 0:
-                self._list(due)
+                self._list_new(due)
                 listed += due
 
-    def _list(self, count: int) -> None:
-        fresh = self._chance.integers(0, 256, (count, 32), np.uint8)
+    def list_one(self, value: Values) -> float:
+        """Lists a hash; returns when it was committed, by `time.perf_counter`."""
+        return self._list(value[np.newaxis])
+
+    def withdraw_one(self, value: Values) -> float:
+        """Withdraws a hash; returns when it was committed, by `time.perf_counter`."""
         with self._lock:
-            self._writer.load(self._bank_id, new_items(fresh))
-        self.newest = fresh[-1:]
+            (item_id,) = self._writer.find(HashType.PDQ, HashValue(value.tobytes()))
+            self._writer.withdraw([ItemId(item_id)])
+            return time.perf_counter()
+
+    def _list_new(self, count: int) -> None:
+        self._list(self._chance.integers(0, 256, (count, 32), np.uint8))
+
+    def _list(self, values: Values) -> float:
+        with self._lock:
+            self._writer.load(self._bank_id, new_items(values))
+            return time.perf_counter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +109,97 @@ class Meanwhile:
     Attributes:
         load_rate_per_s: hashes listed in a second.
         during_build: whether an eighth of the list is added first.
-        query_s: seconds for which the checks of others are timed, again and again until the segment
-            is there.
+        query_s: seconds for which the checks of others are timed at a time; while a segment is
+            built, until every process has taken it up.
+        rounds: how many times.
     """
 
     load_rate_per_s: int = 0
     during_build: bool = False
     query_s: float = 3.0
+    rounds: int = 4
+
+
+class _Others:
+    """The checks of somebody else: how long they took, by what else happened."""
+
+    def __init__(self, loaders: Generators, job: Job) -> None:
+        self._loaders = loaders
+        self._job = job
+        self._loads: dict[str, list[Load]] = {}
+
+    def ask(self, what: str, is_over: Callable[[], bool]) -> None:
+        """Asks without pause until it is over."""
+        loads = self._loads.setdefault(what, [])
+        loads.append(self._loaders.run(self._job))
+        while not is_over():
+            loads.append(self._loaders.run(self._job))
+
+    def rows(self) -> list[Row]:
+        """What was found."""
+        return [
+            {"what": what, **Load.joined(loads).latencies.row()}
+            for what, loads in self._loads.items()
+        ]
+
+
+class _Segments:
+    """The segments that a server makes, as it tells of them."""
+
+    def __init__(self, server: RunningServer, writer: LmdbWriter, workers: int) -> None:
+        self._server = server
+        self._writer = writer
+        self._processes = workers + 1  # the builder takes up what it has made, too
+        self._next_s = time.monotonic()
+
+    def are_made(self) -> bool:
+        """Whether the list is long enough for one."""
+        return self._writer.head().entry_count >= _MIN_ENTRIES
+
+    def bulk(self) -> int:
+        """So many hashes more are over an eighth of the list with them, and it is made anew."""
+        return self._writer.head().entry_count // (REBUILD_SHARE - 1) + 1
+
+    def built(self) -> int:
+        """How many there were so far."""
+        return self._count("segment_built")
+
+    def adopted(self) -> int:
+        """How many of them every process has taken up."""
+        return self._count("segment_adopted") // self._processes
+
+    def await_adopted(self, number: int) -> None:
+        """Waits until so many are taken up.
+
+        Raises:
+            TimeoutError: they are not.
+        """
+        is_over = self.is_adopted(number)
+        while not is_over():
+            time.sleep(_LOOK_S)
+        self._next_s = time.monotonic() + BUILD_INTERVAL_MS / 1000
+
+    def await_next(self) -> None:
+        """Waits until the server may build another."""
+        time.sleep(max(self._next_s - time.monotonic(), 0.0))
+
+    def is_adopted(self, number: int) -> Callable[[], bool]:
+        """Whether so many are, to be asked again and again.
+
+        Raises:
+            TimeoutError: they are not for minutes; raised when it is asked.
+        """
+        end_s = time.monotonic() + _BUILD_LIMIT_S
+
+        def is_over() -> bool:
+            if time.monotonic() > end_s:
+                raise TimeoutError(f"no segment is built within {_BUILD_LIMIT_S:.0f} s")
+            return self.adopted() >= number
+
+        return is_over
+
+    def _count(self, event: str) -> int:
+        return self._server.output().count(f'"{event}"'.encode())
 
 
 def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), workers: int = 0) -> Run:
@@ -118,9 +218,6 @@ def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), worker
     listed = work.listed()
     # Near nothing that is listed, for sure: real ones meet by chance, and stay known.
     extra = hashes(changes, work.seed + 3, "balanced")
-    # So much that it is over an eighth of the list with it, from which on the builder builds.
-    bulk = work.size // (_GROWTH - 1) + 1 if meanwhile.during_build else 0
-    rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="firstseen-freshness-") as name, ExitStack() as stack:
         store, asked = Path(name) / "store", Path(name) / "asked.requests"
         make_store(store, listed)
@@ -133,81 +230,74 @@ def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), worker
         )
         loaders = stack.enter_context(generators(1))
         writer = stack.enter_context(LmdbWriter(store, SystemClock()))
-        lock = threading.Lock()
-        job = Job(server.match, str(asked), "closed", meanwhile.query_s)
-        rows.append({"what": "checks, quiet", **loaders.run(job).latencies.row()})
-        if meanwhile.load_rate_per_s or bulk:
-            background = _Background(writer, lock, work.seed)
-            # Counted from here on: of a short list it may be built before the bulk is taken up.
-            before = _segments(server)
-            if bulk:
-                background.list_bulk(bulk)
-                what = f"checks, while {bulk:,} are taken up"
-                rows.append({"what": what, **loaders.run(job).latencies.row()})
-                _await_known(server.match, background.newest[0])
-            with background.running(meanwhile.load_rate_per_s):
-                load = _queried(loaders, job, server, before + meanwhile.during_build)
-            built = _segments(server) - before
-            row = {"what": "checks, meanwhile", **load.latencies.row()}
-            rows.append({**row, "segments_built": built})
-        background = _Background(writer, lock, work.seed + 1)
-        before = _segments(server)
-        background.list_bulk(bulk + bulk // 4)
+        segments = _Segments(server, writer, workers)
+        if segments.are_made():
+            segments.await_adopted(1)
+        job = Job(server.match, str(asked), "closed", min(meanwhile.query_s, _BLOCK_S))
+        others = _Others(loaders, job)
+        for turn in range(meanwhile.rounds):
+            background = _Background(writer, work.seed + turn)
+            _ask_others(others, background, segments, meanwhile)
+        background = _Background(writer, work.seed + meanwhile.rounds)
+        before = segments.built()
+        if meanwhile.during_build:
+            background.list_bulk(segments.bulk() * 5 // 4)
         with background.running(meanwhile.load_rate_per_s):
-            changed = _changed(server.match, writer, lock, extra, work.seed)
-        built = _segments(server) - before
-        rows = [{**row, "segments_built": built} for row in changed] + rows
+            changed = _changed(server.match, background, extra, work.seed)
+        built = segments.built() - before
     settings = {
         "entry_count": work.size,
         "kind": work.kind,
         "changes": changes,
         "load_rate": meanwhile.load_rate_per_s,
         "during_build": meanwhile.during_build,
+        "rounds": meanwhile.rounds,
         "workers": workers,
         "seed": work.seed,
     }
+    rows = [{**row, "segments_built": built} for row in changed] + others.rows()
     return Run("freshness", settings, rows)
 
 
-def _queried(loaders: Generators, job: Job, server: RunningServer, segments: int) -> Load:
-    """Checks of others while the list grows, until so many segments have been built in all.
+def _ask_others(
+    others: _Others, background: _Background, segments: _Segments, meanwhile: Meanwhile
+) -> None:
+    """Checks of others while nothing else happens, while hashes are listed, while one is built.
 
     Raises:
-        TimeoutError: they are not.
+        TimeoutError: no segment is built.
     """
-    loads, end_s = [loaders.run(job)], time.monotonic() + _BUILD_LIMIT_S
-    while _segments(server) < segments:
-        if time.monotonic() > end_s:
-            raise TimeoutError(f"no segment is built within {_BUILD_LIMIT_S:.0f} s")
-        loads.append(loaders.run(job))
-    return Load.joined(loads)
+    others.ask("checks, quiet", _after_s(meanwhile.query_s))
+    if meanwhile.load_rate_per_s:
+        with background.running(meanwhile.load_rate_per_s):
+            others.ask("checks, hashes listed", _after_s(meanwhile.query_s))
+    if meanwhile.during_build:
+        number = segments.adopted() + 1
+        segments.await_next()
+        background.list_bulk(segments.bulk())
+        with background.running(meanwhile.load_rate_per_s):
+            others.ask("checks, segment built", segments.is_adopted(number))
+        segments.await_adopted(number)
 
 
-def _segments(server: RunningServer) -> int:
-    """How many segments the server's builder says it has made."""
-    return server.output().count(b'"segment_built"')
+def _after_s(duration_s: float) -> Callable[[], bool]:
+    """Whether so much time has passed from now on."""
+    end_s = time.monotonic() + duration_s
+    return lambda: time.monotonic() >= end_s
 
 
-def _changed(
-    address: str, writer: LmdbWriter, lock: threading.Lock, values: Values, seed: int
-) -> list[Row]:
+def _changed(address: str, background: _Background, values: Values, seed: int) -> list[Row]:
     """Lists and withdraws values one by one; how long each change took to be served."""
     chance = random.Random(seed)  # noqa: S311
-    bank_id = writer.banks()[0].bank_id
     loads_ms, withdrawals_ms = [], []
     with _stubs(address) as stubs:
         for value in values:
             request = _request(value)
             time.sleep(chance.random() * _PHASE_S)
-            with lock:
-                writer.load(bank_id, new_items(value[np.newaxis]))
-                committed_s = time.perf_counter()
+            committed_s = background.list_one(value)
             loads_ms.append(_wait_ms(stubs, request, types_pb2.VERDICT_KNOWN, committed_s))
             time.sleep(chance.random() * _PHASE_S)
-            with lock:
-                (item_id,) = writer.find(HashType.PDQ, HashValue(value.tobytes()))
-                writer.withdraw([ItemId(item_id)])
-                committed_s = time.perf_counter()
+            committed_s = background.withdraw_one(value)
             withdrawals_ms.append(_wait_ms(stubs, request, types_pb2.VERDICT_NOVEL, committed_s))
     return [
         {"what": "load to KNOWN", **percentiles(np.array(loads_ms), "ms")},
@@ -224,16 +314,6 @@ def _stubs(address: str) -> Iterator[Sequence[Stub]]:
             Stub(stack.enter_context(grpc.insecure_channel(address, options)))
             for _ in range(CHANNELS)
         ]
-
-
-def _await_known(address: str, value: Values) -> None:
-    """Waits until the workers know a hash that was listed.
-
-    Raises:
-        TimeoutError: they do not.
-    """
-    with _stubs(address) as stubs:
-        _wait_ms(stubs, _request(value), types_pb2.VERDICT_KNOWN, time.perf_counter())
 
 
 def _request(value: Values) -> match_pb2.CheckRequest:

@@ -60,10 +60,10 @@ def test_freshness_is_measured_while_the_list_grows(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "run.json"
-    words = ("--entries", "2000", "--changes", "3", "--query", "0.1", "--load-rate", "500")
-    run = run_and_read(out, "freshness", *words)
+    words = ("--entries", "200", "--changes", "3", "--query", "0.1", "--load-rate", "500")
+    run = run_and_read(out, "freshness", *words, "--rounds", "2")
     assert run.settings["load_rate"] == 500
-    assert [row["what"] for row in run.rows[2:]] == ["checks, quiet", "checks, meanwhile"]
+    assert [row["what"] for row in run.rows[2:]] == ["checks, quiet", "checks, hashes listed"]
     assert all(row["count"] > 0 for row in run.rows)
     assert "others' checks" in capsys.readouterr().out
 
@@ -71,10 +71,9 @@ def test_freshness_is_measured_while_the_list_grows(
 @pytest.mark.slow  # the server leaves ten seconds between two segments
 def test_freshness_is_measured_while_a_segment_is_built(tmp_path: Path) -> None:
     words = ("--entries", "20000", "--changes", "3", "--query", "0.5", "--during-build")
-    run = run_and_read(tmp_path / "run.json", "freshness", *words)
-    checks = [row["what"] for row in run.rows[2:]]
-    assert checks == ["checks, quiet", "checks, while 2,858 are taken up", "checks, meanwhile"]
-    assert run.rows[-1]["segments_built"] == 1
+    run = run_and_read(tmp_path / "run.json", "freshness", *words, "--rounds", "1")
+    assert [row["what"] for row in run.rows[2:]] == ["checks, quiet", "checks, segment built"]
+    assert all(row["count"] > 0 for row in run.rows)
 
 
 def test_server_is_measured_beside_an_empty_call(
