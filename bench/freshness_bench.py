@@ -9,6 +9,7 @@ the server build another segment. What that does to other people's checks is mea
 turns with checks while nothing else happens: what a machine does by itself is then in all of them.
 """
 
+import json
 import random
 import tempfile
 import threading
@@ -162,14 +163,10 @@ class _Segments:
 
     def built(self) -> int:
         """How many there were so far."""
-        return self._count("segment_built")
-
-    def adopted(self) -> int:
-        """How many of them every process has taken up."""
-        return self._count("segment_adopted") // self._processes
+        return len(self._told("segment_built"))
 
     def await_adopted(self, number: int) -> None:
-        """Waits until so many are taken up.
+        """Waits until there were so many and every process has taken up the newest.
 
         Raises:
             TimeoutError: they are not.
@@ -184,22 +181,28 @@ class _Segments:
         time.sleep(max(self._next_s - time.monotonic(), 0.0))
 
     def is_adopted(self, number: int) -> Callable[[], bool]:
-        """Whether so many are, to be asked again and again.
+        """Whether that is so, to be asked again and again.
 
         Raises:
-            TimeoutError: they are not for minutes; raised when it is asked.
+            TimeoutError: it is not for minutes; raised when it is asked.
         """
         end_s = time.monotonic() + _BUILD_LIMIT_S
 
         def is_over() -> bool:
             if time.monotonic() > end_s:
                 raise TimeoutError(f"no segment is built within {_BUILD_LIMIT_S:.0f} s")
-            return self.adopted() >= number
+            built = self._told("segment_built")
+            if len(built) < number:
+                return False
+            return self._told("segment_adopted").count(built[-1]) >= self._processes
 
         return is_over
 
-    def _count(self, event: str) -> int:
-        return self._server.output().count(f'"{event}"'.encode())
+    def _told(self, event: str) -> list[str]:
+        """The segments of which the server's processes have told this."""
+        whole, _, _ = self._server.output().rpartition(b"\n")
+        lines = [json.loads(line) for line in whole.splitlines() if line.startswith(b"{")]
+        return [line["segment"] for line in lines if line["event"] == event]
 
 
 def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), workers: int = 0) -> Run:
@@ -233,18 +236,20 @@ def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), worker
         segments = _Segments(server, writer, workers)
         if segments.are_made():
             segments.await_adopted(1)
+        before = segments.built()
         job = Job(server.match, str(asked), "closed", min(meanwhile.query_s, _BLOCK_S))
         others = _Others(loaders, job)
-        for turn in range(meanwhile.rounds):
-            background = _Background(writer, work.seed + turn)
-            _ask_others(others, background, segments, meanwhile)
-        background = _Background(writer, work.seed + meanwhile.rounds)
-        before = segments.built()
+        background = _Background(writer, work.seed)
         if meanwhile.during_build:
+            segments.await_next()
             background.list_bulk(segments.bulk() * 5 // 4)
         with background.running(meanwhile.load_rate_per_s):
             changed = _changed(server.match, background, extra, work.seed)
-        built = segments.built() - before
+        built = segments.built()
+        if meanwhile.during_build:
+            segments.await_adopted(before + 1)
+        for _ in range(meanwhile.rounds):
+            _ask_others(others, background, segments, meanwhile)
     settings = {
         "entry_count": work.size,
         "kind": work.kind,
@@ -255,7 +260,7 @@ def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), worker
         "workers": workers,
         "seed": work.seed,
     }
-    rows = [{**row, "segments_built": built} for row in changed] + others.rows()
+    rows = [{**row, "segments_built": built - before} for row in changed] + others.rows()
     return Run("freshness", settings, rows)
 
 
@@ -272,7 +277,7 @@ def _ask_others(
         with background.running(meanwhile.load_rate_per_s):
             others.ask("checks, hashes listed", _after_s(meanwhile.query_s))
     if meanwhile.during_build:
-        number = segments.adopted() + 1
+        number = segments.built() + 1
         segments.await_next()
         background.list_bulk(segments.bulk())
         with background.running(meanwhile.load_rate_per_s):
