@@ -94,6 +94,11 @@ class Transaction:
         self._txn = txn
         self._tables = tables
 
+    @property
+    def change_number(self) -> int:
+        """The number of the newest change that it sees; of one that writes, its own."""
+        return int(self._txn.id())
+
     def get(self, table: Table, key: bytes) -> bytes | None:
         """The value of a key (the smallest, where there are several)."""
         return cast("bytes | None", self._txn.get(key, db=self._tables[table]))
@@ -319,7 +324,9 @@ class Environment:
 
     @property
     def change_number(self) -> int:
-        """Grows with each change that was written down. Seeing it takes no transaction.
+        """The number of the newest change that was written down; takes no transaction.
+
+        A transaction may not see that change yet: it is written to disk before it is shown.
 
         Raises:
             StoreUnusableError: the store is closed.

@@ -169,7 +169,7 @@ class LmdbReader:
         """
         self._path = path
         self._env = Environment(path, readonly=self._readonly)
-        # The number of the store's last change, and the head after it or a later one.
+        # The number of the change that was read last, and the head after it.
         self._seen: tuple[int, Checkpoint] | None = None
 
     def __enter__(self) -> Self:
@@ -199,13 +199,12 @@ class LmdbReader:
 
     def head(self) -> Checkpoint:
         """See `StoreReader.head`."""
-        # Asked first: a change in between is seen the next time.
-        number = self._env.change_number
-        if self._seen is not None and self._seen[0] == number:
-            return self._seen[1]
+        seen = self._seen
+        if seen is not None and seen[0] == self._env.change_number:
+            return seen[1]
         with self._env.read() as txn:
             checkpoint = self._head(txn).checkpoint
-        self._seen = number, checkpoint
+            self._seen = txn.change_number, checkpoint
         return checkpoint
 
     def banks(self) -> tuple[Bank, ...]:

@@ -23,7 +23,7 @@ from engine.errors import (
     StoreUnusableError,
     WriterBusyError,
 )
-from engine.lmdb_env import Table
+from engine.lmdb_env import Environment, Table
 from engine.lmdb_store import LmdbReader, LmdbWriter, create_store
 from engine.policy import BankId, BankPolicy
 from engine.store import StoreWriter
@@ -252,6 +252,19 @@ def test_head_of_an_unchanged_store_takes_no_transaction(
             assert reader.head() == before
         run(root, code, path)
         assert (reader.head().sequence, reader.head().entry_count) == (before.sequence + 1, 0)
+
+
+def test_head_is_not_taken_for_that_of_a_change_that_is_written_and_not_shown_yet(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LmdbWriter(path) as store:
+        number = store.environment.change_number
+        with monkeypatch.context() as patch:
+            patch.setattr(Environment, "change_number", number + 1)
+            before = store.head()
+        store.load(BankId(1), new(4))
+        assert store.environment.change_number == number + 1
+        assert store.head().sequence == before.sequence + 1
 
 
 def test_head_of_a_closed_store_is_an_error(path: Path) -> None:
