@@ -30,7 +30,7 @@ BUILDING_PREFIX: Final = ".building-"
 _SELF_DIGEST: Final = "manifest_sha256"
 _SPARE_BYTES: Final = 16 << 20  # left free on the disk beside what is written
 _MAX_MANIFEST_BYTES: Final = 1 << 20
-_PIECE_BYTES: Final = 1 << 20
+_PIECE_BYTES: Final = 1 << 18
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 Manifest = dict[str, Any]
