@@ -223,7 +223,11 @@ class SegmentFolder:
         # One of the same sequence is damaged, or of a store that was replaced.
         self._remove(name)
         write_folder(
-            self._path / name, segment.manifest(), segment.arrays(), partial(stage, "write")
+            self._path / name,
+            segment.manifest(),
+            segment.arrays(),
+            partial(stage, "write"),
+            self._digest,
         )
         return name
 

@@ -39,7 +39,11 @@ Progress = Callable[[int, int], None]
 
 
 def write_folder(
-    path: Path, manifest: Manifest, arrays: Arrays, progress: Progress | None = None
+    path: Path,
+    manifest: Manifest,
+    arrays: Arrays,
+    progress: Progress | None = None,
+    digest: Digest = file_digest,
 ) -> None:
     """Writes a folder; when it returns, the whole of it is on disk.
 
@@ -48,6 +52,7 @@ def write_folder(
         manifest: what a reader gets back; must be JSON.
         arrays: by name, which becomes that of the file.
         progress: told how far it is.
+        digest: what to know the digest of a file by, once it is on disk.
 
     Raises:
         StoreFullError: the disk has no room.
@@ -63,7 +68,7 @@ def write_folder(
             file = building / f"{name}.npy"
             with _synced(file) as stream:
                 _write_array(stream, np.ascontiguousarray(array))
-            files[name] = {"size_bytes": file.stat().st_size, "sha256": file_digest(file)}
+            files[name] = {"size_bytes": file.stat().st_size, "sha256": digest(file)}
             done += array.nbytes
             if progress is not None:
                 progress(done, total)

@@ -10,6 +10,7 @@ import pytest
 from engine import segment_name
 from engine.entries import Checkpoint
 from engine.errors import CorruptError, WriterBusyError
+from engine.file_digest import file_digest
 from engine.hashes import HashType
 from engine.index_choice import choosers, unindexed
 from engine.index_kind import IndexKind
@@ -184,6 +185,21 @@ def test_one_process_builds_at_a_time(tmp_path: Path) -> None:
         pass
     with folder.lock():
         pass
+
+
+def test_who_writes_a_segment_knows_its_digests_as_who_reads_it_does(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def digest(file: Path) -> str:
+        asked.append(file.name)
+        return file_digest(file)
+
+    folder = SegmentFolder(tmp_path / "segments", IndexKind.AUTO, digest)
+    name = folder.write(segment_of(model_of(20)))
+    written, asked[:] = asked[:], []
+    assert written
+    folder.read(name)
+    assert asked == written
 
 
 def test_stages_are_told(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from engine import file_digest, segment_file
+from engine import file_digest
 from engine.errors import CorruptError, StoreFullError
 from engine.segment_file import BUILDING_PREFIX, MANIFEST, read_folder, write_folder
 
@@ -84,13 +84,12 @@ def test_folder_that_is_not_there_is_said_so(tmp_path: Path) -> None:
         read_folder(tmp_path / "absent")
 
 
-def test_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
     def fail(*_: object) -> str:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(segment_file, "file_digest", fail)
     with pytest.raises(OSError, match="Input/output"):
-        write_folder(tmp_path / "s", {}, ARRAYS)
+        write_folder(tmp_path / "s", {}, ARRAYS, digest=fail)
     assert list(tmp_path.iterdir()) == []
 
 
