@@ -151,6 +151,7 @@ class _Segments:
         self._server = server
         self._writer = writer
         self._processes = workers + 1  # the builder takes up what it has made, too
+        self._seen = 0
         self._next_s = time.monotonic()
 
     def are_made(self) -> bool:
@@ -159,7 +160,7 @@ class _Segments:
 
     def bulk(self) -> int:
         """So many hashes more are over an eighth of the list with them, and it is made anew."""
-        return self._writer.head().entry_count // (REBUILD_SHARE - 1) + 1
+        return max(self._writer.head().entry_count // (REBUILD_SHARE - 1) + 1, _MIN_ENTRIES)
 
     def built(self) -> int:
         """How many there were so far."""
@@ -174,14 +175,16 @@ class _Segments:
         is_over = self.is_adopted(number)
         while not is_over():
             time.sleep(_LOOK_S)
-        self._next_s = time.monotonic() + BUILD_INTERVAL_MS / 1000
+        if self.built() != self._seen:
+            self._seen = self.built()
+            self._next_s = time.monotonic() + BUILD_INTERVAL_MS / 1000
 
     def await_next(self) -> None:
         """Waits until the server may build another."""
         time.sleep(max(self._next_s - time.monotonic(), 0.0))
 
     def is_adopted(self, number: int) -> Callable[[], bool]:
-        """Whether that is so, to be asked again and again.
+        """Whether that is so and no other is being built, to be asked again and again.
 
         Raises:
             TimeoutError: it is not for minutes; raised when it is asked.
@@ -190,19 +193,22 @@ class _Segments:
 
         def is_over() -> bool:
             if time.monotonic() > end_s:
-                raise TimeoutError(f"no segment is built within {_BUILD_LIMIT_S:.0f} s")
+                raise TimeoutError(
+                    f"no segment is built and taken up by all within {_BUILD_LIMIT_S:.0f} s"
+                )
             built = self._told("segment_built")
-            if len(built) < number:
+            if len(built) < max(number, len(self._told("segment_building"))):
                 return False
-            return self._told("segment_adopted").count(built[-1]) >= self._processes
+            adopted = self._told("segment_adopted")
+            return not built or adopted.count(built[-1]) >= self._processes
 
         return is_over
 
-    def _told(self, event: str) -> list[str]:
-        """The segments of which the server's processes have told this."""
+    def _told(self, event: str) -> list[str | None]:
+        """Each time that the server's processes have told this: of which segment."""
         whole, _, _ = self._server.output().rpartition(b"\n")
         lines = [json.loads(line) for line in whole.splitlines() if line.startswith(b"{")]
-        return [line["segment"] for line in lines if line["event"] == event]
+        return [line.get("segment") for line in lines if line["event"] == event]
 
 
 def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), workers: int = 0) -> Run:
@@ -272,17 +278,18 @@ def _ask_others(
     Raises:
         TimeoutError: no segment is built.
     """
+    segments.await_adopted(segments.built())  # a short list grows by an eighth in no time
     others.ask("checks, quiet", _after_s(meanwhile.query_s))
     if meanwhile.load_rate_per_s:
         with background.running(meanwhile.load_rate_per_s):
             others.ask("checks, hashes listed", _after_s(meanwhile.query_s))
     if meanwhile.during_build:
+        segments.await_adopted(segments.built())
         number = segments.built() + 1
         segments.await_next()
         background.list_bulk(segments.bulk())
         with background.running(meanwhile.load_rate_per_s):
             others.ask("checks, segment built", segments.is_adopted(number))
-        segments.await_adopted(number)
 
 
 def _after_s(duration_s: float) -> Callable[[], bool]:

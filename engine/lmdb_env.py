@@ -331,7 +331,7 @@ class Environment:
         Raises:
             StoreUnusableError: the store is closed.
         """
-        with _engine_errors(self._path):
+        with _engine_errors(self._path), self._reads.one():
             return int(self._env.info()["last_txnid"])
 
     def is_replaced(self) -> bool:

@@ -154,7 +154,7 @@ class SegmentFolder:
         Args:
             path: the folder; need not be there.
             kind: of index; segments of others are left alone.
-            digest: what to know the digest of a file by when a segment is checked.
+            digest: what to know the digest of a file by when a segment is written or checked.
         """
         self._path = path
         self._kind = kind

@@ -49,9 +49,10 @@ class SegmentWatch:
 
     def is_due(self) -> bool:
         """Whether the folder may hold something new; quicker to ask than to look."""
+        if self._reading is not None:  # nobody looks at the names until it is read
+            return True
         now_ms, changed_ns = self._clock.monotonic_ms(), self._folder.changed_ns()
-        is_same = changed_ns == self._changed_ns and self._reading is None
-        if is_same and now_ms < self._look_ms:
+        if changed_ns == self._changed_ns and now_ms < self._look_ms:
             return False
         self._changed_ns, self._look_ms = changed_ns, now_ms + LOOK_INTERVAL_MS
         return True
@@ -90,6 +91,7 @@ class SegmentWatch:
     def hold(self, found: FoundSegment) -> None:
         """Watches over a segment: from now on it is what is served."""
         self._held = found.segment_id
+        self._look_ms = self._clock.monotonic_ms()  # it may have been put aside meanwhile
 
     def forget(self) -> None:
         """Tries the newest segment again: the list was read from the store, and none is held."""

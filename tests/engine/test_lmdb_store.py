@@ -267,6 +267,16 @@ def test_head_is_not_taken_for_that_of_a_change_that_is_written_and_not_shown_ye
         assert store.head().sequence == before.sequence + 1
 
 
+def test_head_waits_while_the_file_is_mapped_anew(path: Path) -> None:
+    with LmdbReader(path) as reader, ThreadPoolExecutor(1) as pool:
+        before = reader.head()
+        with reader.environment._reads.none():
+            asked = pool.submit(reader.head)
+            with pytest.raises(TimeoutError):
+                asked.result(0.2)
+        assert asked.result(60) == before
+
+
 def test_head_of_a_closed_store_is_an_error(path: Path) -> None:
     with LmdbReader(path) as reader:
         reader.head()
