@@ -122,7 +122,7 @@ class Part:
     def without(self, ranges: Sequence[IdRange]) -> tuple["Part", Columns]:
         """The part less the entries in `ranges`, and those entries."""
         if not ranges:  # most changes only add
-            return self, self.columns.select(np.empty(0, np.int64))
+            return self, self.columns.none()
         rows = self.columns.rows_in(ranges)
         rows = rows[self.alive[rows]]
         if not len(rows):

@@ -254,7 +254,7 @@ class LmdbReader:
             head = self._head(txn).checkpoint
             if not self._leads_on(txn, base, head):
                 raise LogTruncatedError(f"the log does not lead on from sequence {base.sequence}")
-            records = list(self._log_after(txn, base.sequence))
+            records = list(in_turns(self._log_after(txn, base.sequence)))
             if most_entries is not None:
                 records = records[: span(records, most_entries)]
             end = records[-1].checkpoint if records else base

@@ -24,6 +24,7 @@ SIGNATURE_BITS: Final = 16
 _PERMUTED_ROWS: Final = 1_024
 _PLACED_ROWS: Final = 8_192
 _SUMMED_BUCKETS: Final = 65_536
+_TOUCHED: Final = 32_768
 
 
 @inlined
@@ -133,6 +134,8 @@ def fill_table(
         signatures: uint16 (n,); written.
         rows: uint32 (n,); written.
     """
+    _touch(signatures)
+    _touch(rows)
     starts = range(0, len(codes), _PLACED_ROWS)
     for start in in_turns(starts):
         count(codes[start : start + _PLACED_ROWS], *chunk, offsets)
@@ -144,3 +147,9 @@ def fill_table(
         place(some, start, *chunk, *following, offsets, signatures, rows)
     offsets[:-1] = offsets[1:]
     offsets[-1] = len(codes)
+
+
+def _touch(array: npt.NDArray[Any]) -> None:
+    """Has the kernel give the memory bit by bit; `place` would ask for most of it at once."""
+    for start in in_turns(range(0, len(array), _TOUCHED)):
+        array[start : start + _TOUCHED] = 0

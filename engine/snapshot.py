@@ -34,7 +34,7 @@ from engine.question import Question, ask, worth_as
 from engine.search import Search
 from engine.segment import Segment
 from engine.store import Contents, Delta
-from engine.turns import in_turns
+from engine.turns import in_turns, offer
 from engine.verdict import Match, Nearness, Strength, Verdict, decide
 
 _AUTO: Final = choosers(IndexKind.AUTO)
@@ -133,6 +133,7 @@ class Snapshot:
         for hash_type, added in in_turns(delta.columns.items()):
             layers[hash_type], removed = self._layers[hash_type].advance(delta.removed, added)
             digest += added.digest_sum(hash_type) - removed.digest_sum(hash_type)
+        offer()
         entry_count = sum(len(layer) for layer in layers.values())
         _check_agrees(Checkpoint.at(delta.head.sequence, entry_count, digest), delta.head)
         return self._next(delta, layers)
@@ -147,6 +148,7 @@ class Snapshot:
             else layers[hash_type].query_ns(self.rules.types[hash_type].max_distance_bits)
             for hash_type, known_ns in self._query_ns.items()
         }
+        offer()
         glance = Glance(layers, self._limits, self.rules, self._glance)
         return Snapshot(delta.head, self.rules, layers, self._limits, query_ns, glance)
 

@@ -6,6 +6,7 @@ a load on the same core, often while the other core had nothing to do.
 """
 
 import os
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from typing import Final, TypeVar
@@ -17,17 +18,33 @@ TURN_NS: Final = 200_000
 _OTHERS_SHARE: Final = 4  # times as much for others, where they always wait
 
 
-def in_turns(steps: Iterable[_Step]) -> Iterator[_Step]:
-    """Each step, and before it the core for others if the turn is over.
+class _Turn(threading.local):
+    """When this thread's turn ends, whatever it works on."""
 
-    Other threads of the interpreter get their turn, too.
-    """
-    end_ns = time.monotonic_ns() + TURN_NS
+    end_ns = 0
+
+
+_turn: Final = _Turn()
+
+
+def offer() -> None:
+    """Lets others have the core if the turn is over; also other threads of the interpreter."""
+    offered_ns = time.monotonic_ns()
+    if offered_ns < _turn.end_ns:
+        return
+    os.sched_yield()
+    back_ns = time.monotonic_ns()
+    # Where others always wait, a fifth of the time is kept.
+    _turn.end_ns = back_ns + max(TURN_NS, (back_ns - offered_ns) // _OTHERS_SHARE)
+
+
+def core_count() -> int:
+    """How many cores long work may take: one when its process gives way to others, else all."""
+    return 1 if os.nice(0) > 0 else os.cpu_count() or 1
+
+
+def in_turns(steps: Iterable[_Step]) -> Iterator[_Step]:
+    """Each step, and before it the core for others if the turn is over."""
     for step in steps:
-        offered_ns = time.monotonic_ns()
-        if offered_ns >= end_ns:
-            os.sched_yield()
-            back_ns = time.monotonic_ns()
-            # Where others always wait, a fifth of the time is kept.
-            end_ns = back_ns + max(TURN_NS, (back_ns - offered_ns) // _OTHERS_SHARE)
+        offer()
         yield step

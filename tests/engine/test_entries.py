@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,6 +124,21 @@ def test_labels_out_of_range_are_refused(make: Callable[[], Labels], field: str)
     with pytest.raises(InvalidInputError) as caught:
         make()
     assert caught.value.field == field
+
+
+def test_columns_are_the_same_bit_by_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = ListModel(bank(1))
+    model.load(1, *(picture(pdq(value(n))) for n in range(23)))
+    columns = columns_of(model.listed.values())[HashType.PDQ]
+    ids = columns.entry_ids.tolist()
+    monkeypatch.setattr(entries, "_COPIED_ROWS", 5)
+    odd = columns.entry_ids % 2 == 1
+    assert columns.select(odd).entry_ids.tolist() == [i for i in ids if i % 2]
+    assert columns.select(np.flatnonzero(odd)).values.tolist() == columns.values[odd].tolist()
+    assert columns.select(~odd & odd).values.shape == columns.none().values.shape == (0, 32)
+    joined = Columns.concat([columns.select(~odd), columns.none(), columns.select(odd)])
+    assert joined.entry_ids.tolist() == sorted(ids, key=lambda i: i % 2)
+    assert joined.arrays().keys() == columns.arrays().keys()
 
 
 def test_columns_join_and_say_only_their_number() -> None:

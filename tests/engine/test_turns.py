@@ -3,11 +3,13 @@
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import pytest
 
-from engine.turns import TURN_NS, in_turns
+from engine import turns
+from engine.turns import TURN_NS, core_count, in_turns, offer
 
 
 class Core:
@@ -19,6 +21,7 @@ class Core:
         self.offers_ns: list[int] = []
         monkeypatch.setattr(time, "monotonic_ns", lambda: self.now_ns)
         monkeypatch.setattr(os, "sched_yield", self.offer)
+        monkeypatch.setattr(turns._turn, "end_ns", TURN_NS)
 
     def offer(self) -> None:
         self.offers_ns.append(self.now_ns)
@@ -53,6 +56,31 @@ def test_short_work_offers_nothing(core: Core) -> None:
 def test_nobody_waits_the_core_is_offered_each_turn(core: Core) -> None:
     core.work(TURN_NS // 10, 100)
     assert core.offers_ns == [TURN_NS * turn for turn in range(1, 10)]
+
+
+def test_turn_goes_on_from_one_work_to_the_next(core: Core) -> None:
+    for _ in range(10):
+        core.work(TURN_NS // 10, 5)
+        offer()
+    assert core.offers_ns == [TURN_NS * turn for turn in range(1, 6)]
+
+
+def test_each_thread_has_a_turn_of_its_own(core: Core) -> None:
+    core.now_ns = TURN_NS
+    offer()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(offer).result()
+    offer()
+    assert core.offers_ns == [TURN_NS, TURN_NS]
+
+
+@pytest.mark.parametrize(("niceness", "cores"), [(0, 4), (-5, 4), (10, 1)])
+def test_who_gives_way_takes_one_core(
+    monkeypatch: pytest.MonkeyPatch, niceness: int, cores: int
+) -> None:
+    monkeypatch.setattr(os, "nice", lambda by: niceness + by)
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    assert core_count() == cores
 
 
 def test_step_is_longer_than_a_turn_the_core_is_offered_after_each(core: Core) -> None:
