@@ -34,6 +34,7 @@ from engine.clock import SystemClock
 from engine.entries import ItemId
 from engine.hashes import HashType, HashValue
 from engine.lmdb_store import LmdbWriter
+from engine.time_slice import ask_long_slices
 from firstseen.v1 import match_pb2, types_pb2
 from server.builder import BUILD_INTERVAL_MS, REBUILD_SHARE
 
@@ -76,6 +77,7 @@ class _Background:
                 work.result()
 
     def _run(self, rate_per_s: int) -> None:
+        ask_long_slices()  # as the indexer does
         start_s, listed = time.monotonic(), 0
         while not self._end.wait(_LOAD_EVERY_S):
             due = round((time.monotonic() - start_s) * rate_per_s) - listed

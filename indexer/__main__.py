@@ -15,6 +15,7 @@ import traceback
 from pathlib import Path
 
 from engine.errors import StoreMissingError
+from engine.time_slice import ask_long_slices
 from indexer.arguments import parser
 from indexer.console import Console
 from indexer.exit_codes import ExitCode, exit_code
@@ -60,4 +61,5 @@ def _fault(error: Exception) -> str:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    ask_long_slices()
     sys.exit(main())

@@ -20,6 +20,7 @@ from engine.index_choice import choosers, unindexed
 from engine.lmdb_store import LmdbReader
 from engine.segment import Segment, SegmentFolder
 from engine.snapshot import Snapshot, checkpoint_of
+from engine.time_slice import ask_long_slices
 from server.config import Config, StoreConfig
 from server.exit_codes import ExitCode
 from server.orders import Report, receive_order
@@ -210,6 +211,7 @@ def _build(config: Config, clock: Clock, digest: Digest) -> None:
 def _give_way() -> None:
     """Lets the workers have the processor: none of them waits for a segment."""
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    ask_long_slices()
 
 
 def _step_for_ever(builder: Builder) -> None:
