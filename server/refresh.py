@@ -6,6 +6,7 @@ and tried again; only the first load may end the process.
 """
 
 import logging
+import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from engine.index_choice import Choosers
 from engine.progress import Stage, untold
 from engine.snapshot import Snapshot
 from engine.store import StoreReader
+from engine.time_slice import ask_long_slices
 from engine.verdict import Verdict
 from firstseen.v1 import match_pb2
 from server.config import StoreConfig
@@ -288,11 +290,12 @@ class Refresher:
             self._store = None
 
     def _run(self) -> None:
+        ask_long_slices()
         while not self._stop.is_set():
             wait_ms = self.step()
             if self.fatal is not None:
                 return
-            self._stop.wait(wait_ms / 1000)
+            self._stop.wait(_pause_s(wait_ms))
 
     def _on_failure(self, error: Exception) -> None:
         self._failures += 1
@@ -316,3 +319,8 @@ class Refresher:
             log("refresh_recovered", failures=self._failures)
         self._failures = 0
         self._logged_ms = None
+
+
+def _pause_s(most_ms: int) -> float:
+    """So long at most, by chance: workers in step would take a change up on all cores at once."""
+    return random.uniform(most_ms / 2, most_ms) / 1000  # noqa: S311
