@@ -77,7 +77,7 @@ class _Background:
                 work.result()
 
     def _run(self, rate_per_s: int) -> None:
-        ask_long_slices()  # as the indexer does
+        ask_long_slices()  # as the indexer
         start_s, listed = time.monotonic(), 0
         while not self._end.wait(_LOAD_EVERY_S):
             due = round((time.monotonic() - start_s) * rate_per_s) - listed

@@ -147,8 +147,7 @@ class Columns:
 
     def select(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Columns":
         """The entries at `rows` (a mask, or row numbers in ascending order)."""
-        numbers: npt.NDArray[Any] = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
-        return Columns(**{name: _taken(column, numbers) for name, column in self.arrays().items()})
+        return Columns(**{name: _taken(column, rows) for name, column in self.arrays().items()})
 
     def none(self) -> "Columns":
         """No entries, of the same type."""
@@ -247,11 +246,16 @@ class ColumnsBuilder:
 
 
 def _taken(column: npt.NDArray[Any], rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The rows of a column."""
-    taken = np.empty((len(rows), *column.shape[1:]), column.dtype)
+    """The rows of a column, by a mask or by their numbers."""
+    is_mask = rows.dtype == np.bool_
+    count = int(np.count_nonzero(rows)) if is_mask else len(rows)
+    taken = np.empty((count, *column.shape[1:]), column.dtype)
+    end = 0
     for start in in_turns(range(0, len(rows), _COPIED_ROWS)):
         some = slice(start, start + _COPIED_ROWS)
-        taken[some] = column[rows[some]]
+        found = column[some][rows[some]] if is_mask else column[rows[some]]
+        begin, end = end, end + len(found)
+        taken[begin:end] = found
     return taken
 
 

@@ -13,6 +13,7 @@ It stays exact for any list: a query whose buckets are overfull (a blank picture
 list of copies) compares every row instead, so the worst costs no more than a plain scan.
 """
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from itertools import pairwise
@@ -29,7 +30,6 @@ from engine.hashes import SPECS, HashType
 from engine.index import ALL_HITS, NO_HITS, Arrays, Hits, Index, check_queries
 from engine.mih_plan import MAX_CHUNK_BITS, Plan, max_candidates, permutation, scan_ns
 from engine.tally import Rows
-from engine.turns import core_count
 
 # What lists are laid out for; any other distance is found too, only less cheaply.
 _PLANNED_DISTANCE_BITS: Final = SPECS[HashType.PDQ].default_distance_bits
@@ -207,7 +207,7 @@ class MihIndex(Index):
 
 def _thread_count(row_count: int) -> int:
     """How many threads build: what is short is not worth the cores that answer meanwhile."""
-    return min(core_count(), 1 + row_count // _ROWS_A_THREAD)
+    return min(os.cpu_count() or 1, 1 + row_count // _ROWS_A_THREAD)
 
 
 _permutation = cache(permutation)

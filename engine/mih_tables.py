@@ -150,6 +150,6 @@ def fill_table(
 
 
 def _touch(array: npt.NDArray[Any]) -> None:
-    """Has the kernel give the memory bit by bit; `place` would ask for most of it at once."""
+    """Has the kernel give the memory page by page; `place` would ask for most of it at once."""
     for start in in_turns(range(0, len(array), _TOUCHED)):
         array[start : start + _TOUCHED] = 0

@@ -38,11 +38,6 @@ def offer() -> None:
     _turn.end_ns = back_ns + max(TURN_NS, (back_ns - offered_ns) // _OTHERS_SHARE)
 
 
-def core_count() -> int:
-    """How many cores long work may take: one when its process gives way to others, else all."""
-    return 1 if os.nice(0) > 0 else os.cpu_count() or 1
-
-
 def in_turns(steps: Iterable[_Step]) -> Iterator[_Step]:
     """Each step, and before it the core for others if the turn is over."""
     for step in steps:

@@ -22,25 +22,16 @@ class Role:
         arguments: what its command line has beside the server's own.
         is_needed: whether the server serves only when it does.
         worker: its number among the workers; None if it is none.
-        environment: names and values beside those that the server was started with.
     """
 
     name: str
     arguments: tuple[str, ...]
     is_needed: bool
     worker: int | None = None
-    environment: tuple[tuple[str, str], ...] = ()
 
 
-# Makes the segments that the workers map; the server serves without it. The memory that it works in
-# comes in small pages: numpy asks for large ones, which the kernel clears at one go, for up to four
-# milliseconds where it has to find them first, and whoever waits for the core waits for that.
-BUILDER: Final = Role(
-    "builder",
-    ("--builder",),
-    is_needed=False,
-    environment=(("NUMPY_MADVISE_HUGEPAGE", "0"),),
-)
+# Makes the segments that the workers map; the server serves without it.
+BUILDER: Final = Role("builder", ("--builder",), is_needed=False)
 
 
 def worker_role(number: int) -> Role:
@@ -77,8 +68,6 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
-            # Handed on, not read: settings come from the file.
-            env={**os.environ, **dict(role.environment)},  # noqa: TID251
             pass_fds=(order.digests_fd,),
             # A Ctrl-C is for the supervisor, who decides when its processes end.
             process_group=0,

@@ -11,12 +11,11 @@ from typing import TypeVar
 import pytest
 
 from engine import time_slice
-from engine.time_slice import SLICE_NS, ask_long_slices
+from engine.time_slice import SLICE_NS, ask_long_slices, can_ask
 
 Result = TypeVar("Result")
 GET_NUMBERS = {"x86_64": 315, "aarch64": 275}
-IS_KNOWN = platform.system() == "Linux" and platform.machine() in GET_NUMBERS
-HAS_SLICES = IS_KNOWN and tuple(map(int, platform.release().split(".")[:2])) >= (6, 12)
+NEEDS_SLICES = pytest.mark.skipif(not can_ask(), reason="a system without such slices")
 
 
 def in_thread(work: Callable[[], Result]) -> Result:
@@ -32,20 +31,20 @@ def own() -> tuple[int, int, int]:
     return policy, niceness, slice_ns
 
 
-@pytest.mark.skipif(not HAS_SLICES, reason="slices can be asked for since Linux 6.12")
+@NEEDS_SLICES
 def test_only_the_slice_becomes_longer() -> None:
     def asked() -> tuple[tuple[int, int, int], bool, tuple[int, int, int]]:
-        os.setpriority(os.PRIO_PROCESS, 0, 5)
+        os.setpriority(os.PRIO_PROCESS, 0, 19)
         return own(), ask_long_slices(), own()
 
     before, is_taken, after = in_thread(asked)
     assert is_taken
     assert before[2] < SLICE_NS
-    assert after == (os.SCHED_OTHER, 5, SLICE_NS)
+    assert after == (os.SCHED_OTHER, 19, SLICE_NS)
     assert in_thread(own)[2] == before[2], "of that thread alone"
 
 
-@pytest.mark.skipif(not HAS_SLICES, reason="slices can be asked for since Linux 6.12")
+@NEEDS_SLICES
 def test_threads_that_are_started_have_them_too() -> None:
     def started() -> int:
         ask_long_slices()
@@ -54,7 +53,7 @@ def test_threads_that_are_started_have_them_too() -> None:
     assert in_thread(started) == SLICE_NS
 
 
-@pytest.mark.skipif(not IS_KNOWN, reason="another system")
+@NEEDS_SLICES
 def test_policy_that_somebody_chose_stays() -> None:
     def asked() -> tuple[bool, int]:
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
@@ -63,17 +62,35 @@ def test_policy_that_somebody_chose_stays() -> None:
     assert in_thread(asked) == (False, os.SCHED_BATCH)
 
 
-@pytest.mark.parametrize(("system", "machine"), [("Darwin", "x86_64"), ("Linux", "mips")])
+@pytest.mark.parametrize(
+    ("system", "machine", "release"),
+    [
+        ("Darwin", "x86_64", "25.1.0"),
+        ("Linux", "mips", "6.18.0"),
+        ("Linux", "x86_64", "6.17.13-rc1+deb13"),
+        ("Linux", "x86_64", ""),
+    ],
+)
 def test_other_systems_are_left_alone(
-    monkeypatch: pytest.MonkeyPatch, system: str, machine: str
+    monkeypatch: pytest.MonkeyPatch, system: str, machine: str, release: str
 ) -> None:
     monkeypatch.setattr(platform, "system", lambda: system)
     monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setattr(platform, "release", lambda: release)
     monkeypatch.setattr(ctypes, "CDLL", None)
     assert not ask_long_slices()
 
 
-@pytest.mark.skipif(not IS_KNOWN, reason="another system")
-def test_system_that_refuses_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+@NEEDS_SLICES
+def test_system_that_has_no_such_call_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time_slice, "_SET_NUMBERS", {platform.machine(): 1 << 20})
+    assert not in_thread(ask_long_slices)
+
+
+@NEEDS_SLICES
+def test_system_that_forbids_asking_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(_: int) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_getscheduler", forbidden)
     assert not in_thread(ask_long_slices)

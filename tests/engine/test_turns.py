@@ -9,7 +9,7 @@ from itertools import islice
 import pytest
 
 from engine import turns
-from engine.turns import TURN_NS, core_count, in_turns, offer
+from engine.turns import TURN_NS, in_turns, offer
 
 
 class Core:
@@ -48,7 +48,7 @@ def test_no_step_is_taken_ahead() -> None:
     assert next(steps) == 2
 
 
-def test_short_work_offers_nothing(core: Core) -> None:
+def test_within_a_turn_nothing_is_offered(core: Core) -> None:
     core.work(TURN_NS // 10, 10)
     assert core.offers_ns == []
 
@@ -56,6 +56,12 @@ def test_short_work_offers_nothing(core: Core) -> None:
 def test_nobody_waits_the_core_is_offered_each_turn(core: Core) -> None:
     core.work(TURN_NS // 10, 100)
     assert core.offers_ns == [TURN_NS * turn for turn in range(1, 10)]
+
+
+def test_turn_is_long_over_the_core_is_offered_first(core: Core) -> None:
+    core.now_ns = TURN_NS * 1_000
+    core.work(TURN_NS // 10, 5)
+    assert core.offers_ns == [TURN_NS * 1_000]
 
 
 def test_turn_goes_on_from_one_work_to_the_next(core: Core) -> None:
@@ -72,15 +78,6 @@ def test_each_thread_has_a_turn_of_its_own(core: Core) -> None:
         pool.submit(offer).result()
     offer()
     assert core.offers_ns == [TURN_NS, TURN_NS]
-
-
-@pytest.mark.parametrize(("niceness", "cores"), [(0, 4), (-5, 4), (10, 1)])
-def test_who_gives_way_takes_one_core(
-    monkeypatch: pytest.MonkeyPatch, niceness: int, cores: int
-) -> None:
-    monkeypatch.setattr(os, "nice", lambda by: niceness + by)
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
-    assert core_count() == cores
 
 
 def test_step_is_longer_than_a_turn_the_core_is_offered_after_each(core: Core) -> None:

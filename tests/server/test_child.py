@@ -1,15 +1,13 @@
 """One process of the server, as the supervisor sees it."""
 
-import os
 import selectors
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from server.child import BUILDER, Child, Role
+from server.child import Child, Role
 from server.orders import Order
 from tests.server.test_states import within_patience
 
@@ -84,22 +82,3 @@ def test_closes_its_stdout_and_runs_on_is_waited_for_without_spinning(
     assert child.exit_code() is None
     child.kill()
     assert await_end(child) == -9
-
-
-def test_environment_is_the_servers_and_what_the_role_has(
-    selector: selectors.BaseSelector, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OF_SERVER", "1")
-    code = "import os, sys; sys.exit(int(os.environ['OF_SERVER'] + os.environ['OF_ROLE']))"
-    role = Role("worker", ("-c", code), is_needed=True, environment=(("OF_ROLE", "2"),))
-    assert await_end(Child(role, [sys.executable], ORDER, selector)) == 12
-
-
-def test_builder_works_in_small_pages() -> None:
-    code = "import numpy as np; print(np._core.multiarray._set_madvise_hugepage(True))"
-    given = {**os.environ, **dict(BUILDER.environment)}
-    for environment, is_large in ((os.environ, True), (given, False)):
-        asked = subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, check=True
-        )
-        assert asked.stdout.split() == [str(is_large).encode()]
