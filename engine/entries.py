@@ -249,26 +249,31 @@ def _taken(column: npt.NDArray[Any], rows: npt.NDArray[Any]) -> npt.NDArray[Any]
     """The rows of a column, by a mask or by their numbers."""
     is_mask = rows.dtype == np.bool_
     count = int(np.count_nonzero(rows)) if is_mask else len(rows)
-    taken = np.empty((count, *column.shape[1:]), column.dtype)
-    end = 0
-    for start in in_turns(range(0, len(rows), _COPIED_ROWS)):
-        some = slice(start, start + _COPIED_ROWS)
-        found = column[some][rows[some]] if is_mask else column[rows[some]]
-        begin, end = end, end + len(found)
-        taken[begin:end] = found
-    return taken
+    blocks = _blocks(len(rows))
+    pieces = (column[some][rows[some]] if is_mask else column[rows[some]] for some in blocks)
+    return _filled(column, count, pieces)
 
 
 def _joined(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     """One column after the other."""
-    joined = np.empty((sum(map(len, parts)), *parts[0].shape[1:]), parts[0].dtype)
+    pieces = (part[some] for part in parts for some in _blocks(len(part)))
+    return _filled(parts[0], sum(map(len, parts)), pieces)
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    return (slice(start, start + _COPIED_ROWS) for start in range(0, count, _COPIED_ROWS))
+
+
+def _filled(
+    like: npt.NDArray[Any], count: int, pieces: Iterable[npt.NDArray[Any]]
+) -> npt.NDArray[Any]:
+    """A new column of so many rows, filled piece by piece."""
+    column = np.empty((count, *like.shape[1:]), like.dtype)
     end = 0
-    for part in parts:
-        for start in in_turns(range(0, len(part), _COPIED_ROWS)):
-            some = part[start : start + _COPIED_ROWS]
-            begin, end = end, end + len(some)
-            joined[begin:end] = some
-    return joined
+    for piece in in_turns(pieces):
+        begin, end = end, end + len(piece)
+        column[begin:end] = piece
+    return column
 
 
 @cache
