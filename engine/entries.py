@@ -143,7 +143,7 @@ class Columns:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The columns by name, as the constructor takes them."""
-        return {column.name: getattr(self, column.name) for column in fields(self)}
+        return {name: getattr(self, name) for name in _COLUMN_NAMES}
 
     def select(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Columns":
         """The entries at `rows` (a mask, or row numbers in ascending order)."""
@@ -198,6 +198,9 @@ class Columns:
         return sum(digit << place for digit, place in zip(digits.tolist(), _PLACES, strict=True))
 
 
+_COLUMN_NAMES: Final = tuple(column.name for column in fields(Columns))
+
+
 class ColumnsBuilder:
     """Collects entries of one hash type, in ascending order of entry id."""
 
@@ -247,6 +250,9 @@ class ColumnsBuilder:
 
 def _taken(column: npt.NDArray[Any], rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The rows of a column, by a mask or by their numbers."""
+    if len(rows) <= _COPIED_ROWS:
+        taken: npt.NDArray[Any] = column[rows]
+        return taken
     is_mask = rows.dtype == np.bool_
     count = int(np.count_nonzero(rows)) if is_mask else len(rows)
     blocks = _blocks(len(rows))
@@ -256,6 +262,8 @@ def _taken(column: npt.NDArray[Any], rows: npt.NDArray[Any]) -> npt.NDArray[Any]
 
 def _joined(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     """One column after the other."""
+    if sum(map(len, parts)) <= _COPIED_ROWS:
+        return np.concatenate(parts)
     pieces = (part[some] for part in parts for some in _blocks(len(part)))
     return _filled(parts[0], sum(map(len, parts)), pieces)
 

@@ -127,8 +127,7 @@ class Transaction:
         """Every row from `start` on, by key."""
         cursor = self._txn.cursor(self._tables[table])
         found = cursor.set_range(start) if start else cursor.first()
-        if found:
-            yield from cast("Iterator[tuple[bytes, bytes]]", cursor)
+        return cast("Iterator[tuple[bytes, bytes]]", iter(cursor if found else ()))
 
     def duplicates(self, table: Table, key: bytes) -> list[bytes]:
         """Every value of one key."""
