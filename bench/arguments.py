@@ -120,7 +120,7 @@ def _add_freshness(commands: _Commands) -> None:
     command.add_argument(
         "--during-build",
         action="store_true",
-        help="add an eighth of the list first, so that a segment is being built",
+        help="list or withdraw an eighth of the list first, so that a segment is being built",
     )
     command.add_argument(
         "--query",

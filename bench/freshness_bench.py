@@ -5,7 +5,8 @@ is the new one on every one of some connections, which the kernel gives to the s
 moments of the commits are spread over the server's polling.
 
 Meanwhile hashes may be listed at some rate, and right before it an eighth of the list, which has
-the server build another segment. What that does to other people's checks is measured, too, by
+the server build another segment; the next time that eighth is withdrawn, which does so, too, and
+keeps the list at its length. What that does to other people's checks is measured, too, by
 turns with checks while nothing else happens: what a machine does by itself is then in all of them.
 """
 
@@ -31,7 +32,7 @@ from bench.running import RunningServer, running_server
 from bench.stores import make_store, new_items, start_limit_s, with_workers, worker_count
 from bench.workload import Values, Workload, hashes
 from engine.clock import SystemClock
-from engine.entries import ItemId
+from engine.entries import Checkpoint, ItemId
 from engine.hashes import HashType, HashValue
 from engine.lmdb_store import LmdbWriter
 from engine.time_slice import ask_long_slices
@@ -58,11 +59,18 @@ class _Background:
         self._bank_id = writer.banks()[0].bank_id
         self._chance = np.random.default_rng(seed + 11)
         self._end = threading.Event()
+        self._bulk: tuple[Checkpoint, int] | None = None  # after where so many are to be withdrawn
 
-    def list_bulk(self, bulk: int) -> None:
-        """Lists so many hashes at once."""
-        for start in range(0, bulk, _BULK):
-            self._list_new(min(_BULK, bulk - start))
+    def change_bulk(self, count: int) -> None:
+        """Lists so many hashes at once, and the next time withdraws them; not while `running`."""
+        if self._bulk is None:
+            self._bulk = self._writer.head(), count
+            for start in range(0, count, _BULK):
+                self._list_new(min(_BULK, count - start))
+            return
+        listed = self._writer.delta(*self._bulk).columns[HashType.PDQ]
+        self._bulk = None
+        self._writer.withdraw([ItemId(item_id) for item_id in listed.item_ids.tolist()])
 
     @contextmanager
     def running(self, rate_per_s: int) -> Iterator[Self]:
@@ -111,7 +119,7 @@ class Meanwhile:
 
     Attributes:
         load_rate_per_s: hashes listed in a second.
-        during_build: whether an eighth of the list is added first.
+        during_build: whether an eighth of the list is listed first, or withdrawn again.
         query_s: seconds for which the checks of others are timed at a time; while a segment is
             built, until every process has taken it up.
         rounds: how many times.
@@ -161,7 +169,7 @@ class _Segments:
         return self._writer.head().entry_count >= _MIN_ENTRIES
 
     def bulk(self) -> int:
-        """So many hashes more are over an eighth of the list with them, and it is made anew."""
+        """So many hashes are over an eighth of the list with them, and it is made anew."""
         return max(self._writer.head().entry_count // (REBUILD_SHARE - 1) + 1, _MIN_ENTRIES)
 
     def built(self) -> int:
@@ -250,7 +258,7 @@ def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), worker
         background = _Background(writer, work.seed)
         if meanwhile.during_build:
             segments.await_next()
-            background.list_bulk(segments.bulk() * 5 // 4)
+            background.change_bulk(segments.bulk() * 5 // 4)
         with background.running(meanwhile.load_rate_per_s):
             changed = _changed(server.match, background, extra, work.seed)
         built = segments.built()
@@ -289,7 +297,7 @@ def _ask_others(
         segments.await_adopted(segments.built())
         number = segments.built() + 1
         segments.await_next()
-        background.list_bulk(segments.bulk())
+        background.change_bulk(segments.bulk())
         with background.running(meanwhile.load_rate_per_s):
             others.ask("checks, segment built", segments.is_adopted(number))
 

@@ -5,7 +5,6 @@ newest segment. It answers nobody and runs at a low priority once the server ser
 makes may be lost: when it dies, the workers serve on what they have.
 """
 
-import ctypes
 import logging
 import os
 import signal
@@ -19,6 +18,7 @@ from engine.errors import CorruptError, EngineError, WriterBusyError
 from engine.file_digest import Digest, SharedDigests, file_digest
 from engine.index_choice import choosers, unindexed
 from engine.lmdb_store import LmdbReader
+from engine.prctl import refuse_large_pages
 from engine.segment import Segment, SegmentFolder
 from engine.snapshot import Snapshot, checkpoint_of
 from server.config import Config, StoreConfig
@@ -37,7 +37,6 @@ BUILD_INTERVAL_MS: Final = 10_000
 RETRY_MS: Final = 60_000
 NICENESS: Final = 10
 PROGRESS_INTERVAL_MS: Final = 2_000
-_PR_SET_THP_DISABLE: Final = 41
 
 
 class RottenSegmentError(CorruptError):
@@ -212,11 +211,7 @@ def _build(config: Config, clock: Clock, digest: Digest) -> None:
 def _give_way() -> None:
     """Lets the workers have the processor: none of them waits for a segment."""
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
-    if sys.platform == "linux":
-        # A page of two megabytes is cleared at one go, for up to four milliseconds where the kernel
-        # has to find it first, and who waits for the core waits for that. See prctl(2); refused, it
-        # is as before.
-        ctypes.CDLL(None).prctl(_PR_SET_THP_DISABLE, *map(ctypes.c_ulong, (1, 0, 0, 0)))
+    refuse_large_pages()
 
 
 def _step_for_ever(builder: Builder) -> None:

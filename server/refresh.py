@@ -18,6 +18,7 @@ from engine.errors import CorruptError, EngineError, LogTruncatedError, NotReady
 from engine.follower import Follower
 from engine.index_choice import Choosers
 from engine.progress import Stage, untold
+from engine.prctl import DEFAULT_SLACK_NS, set_timer_slack
 from engine.snapshot import Snapshot
 from engine.store import StoreReader
 from engine.time_slice import ask_long_slices
@@ -291,6 +292,7 @@ class Refresher:
 
     def _run(self) -> None:
         ask_long_slices()
+        set_timer_slack(DEFAULT_SLACK_NS)  # it asks for the interpreter later than the calls do
         while not self._stop.is_set():
             wait_ms = self.step()
             if self.fatal is not None:

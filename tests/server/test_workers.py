@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ import pytest
 
 from bench.running import ROOT, RunningServer, config_text, environment, running_server
 from bench.stores import sent_item
+from engine.prctl import DEFAULT_SLACK_NS
 from firstseen import CallError, Client, Plaintext, Verdict
 from firstseen import client as sdk
 from firstseen.attempts import Attempts
@@ -89,6 +91,17 @@ def test_two_workers_both_answer_on_one_port(path: Path) -> None:
     calls = [counts["firstseen.v1.MatchService/Check"]["OK"] for counts in served.values()]
     assert len(calls) == 2
     assert sum(calls) == CONNECTIONS
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="timer slack is of Linux")
+def test_calls_wait_for_the_interpreter_no_longer_than_they_ask_to(path: Path) -> None:
+    with running_server(path, TWO) as server:
+        for pid in server.worker_pids():
+            tasks = [task.name for task in Path(f"/proc/{pid}/task").iterdir()]
+            slacks = [Path(f"/proc/{task}/timerslack_ns").read_text() for task in tasks]
+            by_slack = Counter(map(int, slacks))
+            # What takes up changes is one thread, and asks for it later than the calls do.
+            assert by_slack == {1: len(tasks) - 1, DEFAULT_SLACK_NS: 1}
 
 
 class Load:
