@@ -103,7 +103,7 @@ def _blocks(txn: Transaction, part: IdRange) -> Iterator[list[Row]]:
         yield block[:before_end]
         if before_end < len(block):
             return
-        size_bytes = sum(map(_record_size, block))
+        size_bytes = max(1, sum(map(_record_size, block)))
         most = max(1, min(_BLOCK_ITEMS, _BLOCK_BYTES * len(block) // size_bytes))
 
 
