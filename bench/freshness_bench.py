@@ -50,7 +50,7 @@ _EARLY: Final = {"index": {"segment_min_entries": _MIN_ENTRIES}}  # builds of sh
 _BUILD_LIMIT_S: Final = 300.0
 
 
-class _Background:
+class Background:
     """Lists new hashes, also in a thread until it is told to end."""
 
     def __init__(self, writer: LmdbWriter, seed: int) -> None:
@@ -68,8 +68,10 @@ class _Background:
             for start in range(0, count, _BULK):
                 self._list_new(min(_BULK, count - start))
             return
-        listed = self._writer.delta(*self._bulk).columns[HashType.PDQ]
-        self._bulk = None
+        (base, bulk), self._bulk = self._bulk, None
+        listed = self._writer.delta(base, bulk).columns[HashType.PDQ]
+        if len(listed) != bulk:
+            raise RuntimeError(f"{len(listed):,} hashes were listed in bulk, want {bulk:,}")
         self._writer.withdraw([ItemId(item_id) for item_id in listed.item_ids.tolist()])
 
     @contextmanager
@@ -255,7 +257,7 @@ def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), worker
         before = segments.built()
         job = Job(server.match, str(asked), "closed", min(meanwhile.query_s, _BLOCK_S))
         others = _Others(loaders, job)
-        background = _Background(writer, work.seed)
+        background = Background(writer, work.seed)
         if meanwhile.during_build:
             segments.await_next()
             background.change_bulk(segments.bulk() * 5 // 4)
@@ -281,7 +283,7 @@ def run(work: Workload, changes: int, meanwhile: Meanwhile = Meanwhile(), worker
 
 
 def _ask_others(
-    others: _Others, background: _Background, segments: _Segments, meanwhile: Meanwhile
+    others: _Others, background: Background, segments: _Segments, meanwhile: Meanwhile
 ) -> None:
     """Checks of others while nothing else happens, while hashes are listed, while one is built.
 
@@ -308,7 +310,7 @@ def _after_s(duration_s: float) -> Callable[[], bool]:
     return lambda: time.monotonic() >= end_s
 
 
-def _changed(address: str, background: _Background, values: Values, seed: int) -> list[Row]:
+def _changed(address: str, background: Background, values: Values, seed: int) -> list[Row]:
     """Lists and withdraws values one by one; how long each change took to be served."""
     chance = random.Random(seed)  # noqa: S311
     loads_ms, withdrawals_ms = [], []

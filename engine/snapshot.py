@@ -129,15 +129,14 @@ class Snapshot:
             raise ValueError(
                 f"the delta begins at {delta.base.sequence}, not {self.checkpoint.sequence}"
             )
-        digest, entry_count = self.checkpoint.digest, self.checkpoint.entry_count
-        layers = dict(self._layers)
+        digest, layers = self.checkpoint.digest, dict(self._layers)
         for hash_type, added in in_turns(delta.columns.items()):
             if not delta.removed and not len(added):
                 continue
             layers[hash_type], removed = self._layers[hash_type].advance(delta.removed, added)
             digest += added.digest_sum(hash_type) - removed.digest_sum(hash_type)
-            entry_count += len(added) - len(removed)
         offer()
+        entry_count = sum(map(len, layers.values()))
         _check_agrees(Checkpoint.at(delta.head.sequence, entry_count, digest), delta.head)
         return self._next(delta, layers)
 

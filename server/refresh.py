@@ -17,8 +17,8 @@ from engine.entries import ItemId, ListedItem
 from engine.errors import CorruptError, EngineError, LogTruncatedError, NotReadyError
 from engine.follower import Follower
 from engine.index_choice import Choosers
-from engine.progress import Stage, untold
 from engine.prctl import DEFAULT_SLACK_NS, set_timer_slack
+from engine.progress import Stage, untold
 from engine.snapshot import Snapshot
 from engine.store import StoreReader
 from engine.time_slice import ask_long_slices

@@ -12,10 +12,15 @@ import pytest
 
 from bench import index_bench, items_bench, kill_bench, load_bench, peers, report
 from bench.__main__ import main
+from bench.freshness_bench import Background
 from bench.histogram import Histogram
 from bench.peers import PeerError
 from bench.run_file import FORMAT, RUNS, Run, percentiles
 from bench.running import ROOT, environment
+from bench.stores import make_store
+from bench.workload import hashes
+from engine.clock import SystemClock
+from engine.lmdb_store import LmdbWriter
 from tests.server.test_states import within_patience
 from tests.server.test_workers import has_ended
 from tests.server.worlds import PATIENT
@@ -31,6 +36,18 @@ def test_percentiles_are_those_of_known_durations() -> None:
         1_001,
         1_001,
     )
+
+
+def test_bulk_that_is_changed_twice_leaves_the_list_as_it_was(tmp_path: Path) -> None:
+    make_store(tmp_path / "store", hashes(50, SEED, "balanced"))
+    with LmdbWriter(tmp_path / "store", SystemClock()) as writer:
+        before = writer.head()
+        background = Background(writer, SEED)
+        background.change_bulk(30)
+        background.list_one(hashes(1, SEED + 1, "balanced")[0])
+        assert writer.head().entry_count == before.entry_count + 31
+        background.change_bulk(30)
+        assert writer.head().entry_count == before.entry_count + 1
 
 
 def run_and_read(out: Path, *words: str) -> Run:

@@ -6,7 +6,9 @@ import pytest
 
 from engine import lmdb_reader
 from engine.entries import EMPTY_CHECKPOINT, ListedItem, NewItem, columns_of
+from engine.errors import CorruptError
 from engine.hashes import Item
+from engine.lmdb_env import Table
 from engine.lmdb_store import LmdbWriter, create_store
 from engine.policy import BankPolicy
 from engine.store import Contents, Delta
@@ -14,11 +16,11 @@ from tests.engine.values import frame, pdq, picture, sha256, triples, value, vid
 
 
 def item(number: int) -> Item:
-    """Every tenth a video, which is forty times as long as a picture; every seventh has a file."""
-    if number % 10 == 0:
+    """Now and then a video, which is forty times as long as a picture, and a picture's file."""
+    if number % 50 == 0:
         return video(*(frame(value(1_000 * number + n), 1_000 * n) for n in range(40)))
     hashes = (pdq(value(number)), sha256(value(number)))
-    return picture(*hashes[: 2 if number % 7 == 0 else 1])
+    return picture(*hashes[: 2 if number % 35 == 0 else 1])
 
 
 @pytest.fixture(params=[1, 2, 7, 64, 512])
@@ -56,3 +58,14 @@ def test_ranges_end_where_they_end(store: Path) -> None:
         writer.withdraw([everything[150].item_id])
         read_alike(writer.delta(rest.head), [])
         read_alike(writer.delta(middle.head), everything[100:150] + everything[151:])
+        writer.withdraw([listed.item_id for listed in everything[100:250]])
+        read_alike(writer.delta(middle.head), everything[250:])
+
+
+def test_empty_record_is_damage_and_no_end(store: Path) -> None:
+    with LmdbWriter(store) as writer:
+        item_id = list(writer.iter_items())[60].item_id
+        with writer.environment.write() as txn:
+            txn.put(Table.ITEMS, item_id.to_bytes(8), b"")
+        with pytest.raises(CorruptError, match=f"item {item_id}"):
+            writer.contents()
