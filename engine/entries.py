@@ -262,10 +262,11 @@ def _taken(column: npt.NDArray[Any], rows: npt.NDArray[Any]) -> npt.NDArray[Any]
 
 def _joined(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     """One column after the other."""
-    if sum(map(len, parts)) <= _COPIED_ROWS:
+    count = sum(map(len, parts))
+    if count <= _COPIED_ROWS:
         return np.concatenate(parts)
     pieces = (part[some] for part in parts for some in _blocks(len(part)))
-    return _filled(parts[0], sum(map(len, parts)), pieces)
+    return _filled(parts[0], count, pieces)
 
 
 def _blocks(count: int) -> Iterator[slice]:

@@ -129,10 +129,8 @@ class Snapshot:
             raise ValueError(
                 f"the delta begins at {delta.base.sequence}, not {self.checkpoint.sequence}"
             )
-        digest, layers = self.checkpoint.digest, dict(self._layers)
+        digest, layers = self.checkpoint.digest, {}
         for hash_type, added in in_turns(delta.columns.items()):
-            if not delta.removed and not len(added):
-                continue
             layers[hash_type], removed = self._layers[hash_type].advance(delta.removed, added)
             digest += added.digest_sum(hash_type) - removed.digest_sum(hash_type)
         offer()

@@ -2,17 +2,14 @@
 
 import ctypes
 import sys
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
-from typing import TypeVar
 
 import pytest
 
 from engine import prctl
 from engine.prctl import DEFAULT_SLACK_NS, refuse_large_pages, set_timer_slack
+from tests.engine.test_time_slice import in_thread
 
-Result = TypeVar("Result")
 NEEDS_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="prctl(2) is of Linux")
 GET_TIMER_SLACK = 30
 GET_THP_DISABLE = 42
@@ -20,11 +17,6 @@ GET_THP_DISABLE = 42
 
 def asked(option: int) -> int:
     return int(ctypes.CDLL(None).prctl(option, *map(ctypes.c_ulong, (0, 0, 0, 0))))
-
-
-def in_thread(work: Callable[[], Result]) -> Result:
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(work).result()
 
 
 @NEEDS_LINUX
